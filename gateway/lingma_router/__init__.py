@@ -1,0 +1,1 @@
+"""The sticky router behind the routing Service: spreads conversations over accounts and brings each one back."""
