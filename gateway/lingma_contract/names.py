@@ -62,7 +62,7 @@ class Port:
 
 
 class Header(StrEnum):
-    """HTTP headers of ours. Of what a client sends, the router reads AFFINITY and strips all that begin with `x-lingma-`."""
+    """HTTP headers of ours. Of a client's, the router reads AFFINITY and strips all that begin with `x-lingma-`."""
 
     ACCOUNT = "x-lingma-account"
     """Answer: the account that served the request."""
