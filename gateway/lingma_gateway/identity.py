@@ -108,18 +108,11 @@ class StandaloneIdentity:
     allow_anonymous: bool
     account_uid: str
     account_key: bytes
-    metrics_token: str = ""
 
     @classmethod
-    def create(
-        cls,
-        keys: ApiKeys,
-        allow_anonymous: bool,
-        account_uid: str,
-        random: Callable[[int], bytes] = secrets.token_bytes,
-    ) -> "StandaloneIdentity":
+    def create(cls, keys: ApiKeys, allow_anonymous: bool, account_uid: str) -> "StandaloneIdentity":
         """An identity with a new signing key."""
-        return cls(keys, allow_anonymous, account_uid, random(32))
+        return cls(keys, allow_anonymous, account_uid, secrets.token_bytes(32))
 
     def key_id(self, headers: Headers) -> str:
         presented = _presented(headers)

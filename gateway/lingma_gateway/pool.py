@@ -34,6 +34,8 @@ class Pool:
         self._settings = settings
         self._clock = clock
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._turns = 0
         self._turn_s = 5.0
         self._last_ready: float | None = None
@@ -51,6 +53,10 @@ class Pool:
     @property
     def in_flight(self) -> int:
         return sum(instance.in_flight for instance in self.instances)
+
+    async def idle(self) -> None:
+        """Returns when no turn runs and none waits."""
+        await self._idle.wait()
 
     def ready(self) -> bool:
         """Whether the pod belongs into its Service: some instance is ready, or was within the last three seconds."""
@@ -78,6 +84,8 @@ class Pool:
             yield instance
         finally:
             instance.in_flight -= 1
+            if self.in_flight == 0 and not self._waiting:
+                self._idle.set()
             self._turn_s += _SMOOTHING * (self._clock() - started - self._turn_s)
             self._wake(1)
 
@@ -87,6 +95,7 @@ class Pool:
             instance = self._pick()
             if instance is not None:
                 instance.in_flight += 1
+                self._idle.clear()
                 self._turns += 1
                 return instance
             await self._wait(deadline - self._clock())

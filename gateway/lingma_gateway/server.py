@@ -5,8 +5,9 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,7 +18,6 @@ from lingma_gateway.services import Services
 log = logging.getLogger(__name__)
 
 _BACKLOG = 1024
-_DRAIN_POLL_S = 0.2
 _ABORT_TIMEOUT_S = 2
 
 
@@ -53,7 +53,10 @@ class Servers:
         self._sockets = [_listen(endpoint) for endpoint in endpoints]
         self._servers = [_Server(_config(endpoint.app)) for endpoint in endpoints]
         self._stop = asyncio.Event()
-        logging.getLogger("uvicorn.error").addFilter(_NotAnError())
+        self._forced = asyncio.Event()
+        uvicorn_log = logging.getLogger("uvicorn.error")
+        uvicorn_log.addFilter(_NotAnError())
+        uvicorn_log.setLevel(logging.WARNING)
 
     @property
     def ports(self) -> list[int]:
@@ -63,8 +66,7 @@ class Servers:
     def stop(self) -> None:
         """Begin to end; called again, stop waiting for answers that still run."""
         if self._stop.is_set():
-            for server in self._servers:
-                server.force_exit = True
+            self._forced.set()
         self._stop.set()
 
     def stop_on_signals(self) -> None:
@@ -96,16 +98,18 @@ class Servers:
         settings, drain, pool = self._services.settings, self._services.drain, self._services.pool
         drain.draining = True
         event(log, "draining", in_flight=pool.in_flight)
-        await self._while_waiting(settings.drain_propagation_seconds, lambda: False)
+        await self._unless_forced(asyncio.sleep(settings.drain_propagation_seconds), settings.drain_propagation_seconds)
         drain.closed = True
-        await self._while_waiting(settings.drain_seconds, lambda: pool.in_flight == 0 and pool.queued == 0)
+        await self._unless_forced(pool.idle(), settings.drain_seconds)
         event(log, "drained", in_flight=pool.in_flight)
 
-    async def _while_waiting(self, longest_s: float, done: Callable[[], bool]) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + longest_s
-        while loop.time() < deadline and not done() and not any(server.force_exit for server in self._servers):
-            await asyncio.sleep(min(_DRAIN_POLL_S, max(0.0, deadline - loop.time())))
+    async def _unless_forced(self, awaited: Coroutine[Any, Any, None], longest_s: float) -> None:
+        """Wait for `awaited`, but neither longer than `longest_s` nor beyond a second signal."""
+        tasks = {asyncio.create_task(awaited), asyncio.create_task(self._forced.wait())}
+        await asyncio.wait(tasks, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _listen(endpoint: Endpoint) -> socket.socket:

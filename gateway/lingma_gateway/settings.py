@@ -18,9 +18,9 @@ class Settings(BaseSettings):
 
     host: str = "0.0.0.0"
     """Address to listen on."""
-    port: int = Field(Port.CLIENT, ge=0, le=65535)
+    port: int = Field(default=Port.CLIENT, ge=0, le=65535)
     """Port for clients."""
-    admin_port: int = Field(Port.ADMIN, ge=0, le=65535)
+    admin_port: int = Field(default=Port.ADMIN, ge=0, le=65535)
     """Port for probes, admin and metrics of a sidecar."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """`debug` also shows Lingma's stderr."""
@@ -46,20 +46,20 @@ class Settings(BaseSettings):
     """The Lingma binary: a path, or a JSON list of a command and its arguments."""
     lingma_work_dir: Path = Path("~/.lingma")
     """Lingma's work directory; with several instances each has a folder in it."""
-    lingma_instance_count: int = Field(1, ge=1, le=64)
+    lingma_instance_count: int = Field(default=1, ge=1, le=64)
     """Instances that `serve` starts."""
-    lingma_startup_timeout: float = Field(120.0, gt=0)
+    lingma_startup_timeout: float = Field(default=120.0, gt=0)
     """How long Lingma may take until it answers before it counts as dead."""
-    lingma_rpc_timeout: float = Field(30.0, gt=0)
+    lingma_rpc_timeout: float = Field(default=30.0, gt=0)
     """How long one call may take."""
-    lingma_ping_interval: float = Field(10.0, gt=0)
+    lingma_ping_interval: float = Field(default=10.0, gt=0)
     """Between two pings; each also looks at the login. Three unanswered ones mean that Lingma is dead."""
     lingma_session_bundle_file: Path | None = None
     """Session bundle, tar.gz or base64 of it."""
 
-    first_event_timeout: float = Field(120.0, gt=0)
+    first_event_timeout: float = Field(default=120.0, gt=0)
     """From a question to the first event of its answer."""
-    idle_timeout: float = Field(180.0, gt=0)
+    idle_timeout: float = Field(default=180.0, gt=0)
     """Between two events of an answer."""
     default_model: str = "org_auto"
     """Served when a request names no model, or one that the account does not have."""
@@ -67,18 +67,18 @@ class Settings(BaseSettings):
     """What a model means that the account does not have: the default model, or an error."""
     locale: str = "zh-CN"
     """Language that Lingma is told to prefer."""
-    gateway_max_in_flight: int = Field(2, ge=1, le=1000)
+    gateway_max_in_flight: int = Field(default=2, ge=1, le=1000)
     """Turns at once for each account."""
-    gateway_queue_timeout_sec: float = Field(30.0, ge=0)
+    gateway_queue_timeout_sec: float = Field(default=30.0, ge=0)
     """Longest wait for a slot."""
-    gateway_max_queued: int = Field(64, ge=0)
+    gateway_max_queued: int = Field(default=64, ge=0)
     """Requests that may wait for a slot; more are refused at once."""
-    max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024)
+    max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     """Largest request body."""
 
-    drain_seconds: float = Field(300.0, ge=0)
+    drain_seconds: float = Field(default=300.0, ge=0)
     """After SIGTERM, how long running answers may take."""
-    drain_propagation_seconds: float = Field(5.0, ge=0)
+    drain_propagation_seconds: float = Field(default=5.0, ge=0)
     """After SIGTERM, how long new requests are still taken, until routers know that this pod goes."""
 
     @field_validator("log_level", mode="before")
