@@ -8,7 +8,7 @@ object into models, and hide bookmarks and silence.
 import json
 import logging
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,11 +55,12 @@ async def access() -> Access:
     Raises:
         kubernetes.aio.config.ConfigException: there is neither.
     """
+    loader: Any = kubernetes_config  # has no types
     configuration = Configuration()
     try:
-        kubernetes_config.load_incluster_config(client_configuration=configuration)
+        loader.load_incluster_config(client_configuration=configuration)
     except kubernetes_config.ConfigException:
-        await kubernetes_config.load_kube_config(client_configuration=configuration, persist_config=False)
+        await loader.load_kube_config(client_configuration=configuration, persist_config=False)
 
     async def authorization() -> str | None:
         settings = await configuration.auth_settings()
@@ -106,7 +107,9 @@ class Cluster:
                 return objects, str(metadata.get("resourceVersion", ""))
             params["continue"] = metadata["continue"]
 
-    async def watch(self, path: str, selector: str | None, version: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    async def watch(
+        self, path: str, selector: str | None, version: str
+    ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         """The changes at `path` after `version`, as (type, object), bookmarks among them, until the server ends.
 
         Raises:
@@ -127,16 +130,14 @@ class Cluster:
                     raise _error(event["object"].get("code", 500), event["object"].get("message", ""))
                 yield event["type"], event["object"]
 
-    async def _get(
-        self, path: str, params: Mapping[str, str], timeout: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse:
+    async def _get(self, path: str, params: Mapping[str, str], limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         if self._session is None:
             raise RuntimeError("the cluster is used before `async with`")
         headers = {"accept": "application/json"}
         authorization = await self._access.authorization()
         if authorization is not None:
             headers["authorization"] = authorization
-        response = await self._session.get(self._access.host + path, params=params, headers=headers, timeout=timeout)
+        response = await self._session.get(self._access.host + path, params=params, headers=headers, timeout=limits)
         if response.status != 200:
             message = (await response.text())[:500]
             response.release()

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 
@@ -15,6 +16,9 @@ from lingma_router.directory import Directory, Resource
 from lingma_router.settings import ALL_NAMESPACES
 
 _log = logging.getLogger(__name__)
+
+SHORTEST_WATCH_S = 1.0
+"""A watch that ends sooner, without an event, is followed by a wait."""
 
 
 @dataclass(slots=True)
@@ -65,6 +69,7 @@ class Watcher:
             try:
                 if self._version is None:
                     await self._list()
+                began = asyncio.get_running_loop().time()
                 heard = await self._watch()
             except Gone:
                 # Compacted: objects deleted meanwhile are named by nobody, so a list replaces all.
@@ -74,7 +79,7 @@ class Watcher:
                 self._report(f"{type(error).__name__}: {error}")
                 await asyncio.sleep(self._backoff.failed())
             else:
-                if not heard:
+                if not heard and asyncio.get_running_loop().time() - began < SHORTEST_WATCH_S:
                     # A server that ends every watch at once would otherwise be asked without a pause.
                     await asyncio.sleep(self._backoff.failed())
 
@@ -87,21 +92,28 @@ class Watcher:
         jsonlog.event(_log, "listed", path=self._path, objects=len(objects))
 
     async def _watch(self) -> bool:
-        """Follow changes until the server ends the watch; whether there was any."""
+        """Follow changes until the server ends the watch, or says nothing for too long; whether there was any."""
         heard = False
-        async with aclosing(
-            self._cluster.watch(self._path, self._resource.label_selector, self._version or "")
-        ) as events:
-            async for kind, item in events:
-                if kind == "DELETED":
-                    self._directory.remove(self._resource, item)
-                elif kind != "BOOKMARK":
-                    self._directory.put(self._resource, item)
-                self._version = item["metadata"]["resourceVersion"]
-                if not heard:
-                    heard = True
-                    self._recovered()
+        watch = self._cluster.watch(self._path, self._resource.label_selector, self._version or "")
+        async with aclosing(watch) as events:
+            try:
+                async for kind, item in events:
+                    self._apply(kind, item)
+                    if not heard:
+                        heard = True
+                        self._recovered()
+            except aiohttp.SocketTimeoutError:
+                # A connection may be dead without a word (a lost node, a full NAT table). If the server is dead too,
+                # the next connection says so.
+                jsonlog.event(_log, "watch-silent", path=self._path)
         return heard
+
+    def _apply(self, kind: str, item: Mapping[str, Any]) -> None:
+        if kind == "DELETED":
+            self._directory.remove(self._resource, item)
+        elif kind != "BOOKMARK":
+            self._directory.put(self._resource, item)
+        self._version = item["metadata"]["resourceVersion"]
 
     def _recovered(self) -> None:
         self._backoff.succeeded()
