@@ -1,7 +1,7 @@
 """Which account a request wants."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -25,9 +25,12 @@ def an_id(kind: Kind, uid: str = ALICE, key_id: str = "team") -> str:
 
 
 def wants(
-    body: dict[str, Any] | None = None, path: str = "/v1/chat/completions", key_id: str = "team", **headers: Any
+    body: dict[str, Any] | None = None,
+    path: str = "/v1/chat/completions",
+    key_id: str = "team",
+    headers: Mapping[str, str] | None = None,
 ) -> list[Affinity]:
-    request = Request(path=path, headers=headers, body=body or {}, key_id=key_id)
+    request = Request(path=path, headers=headers or {}, body=body or {}, key_id=key_id)
     return list(candidates(request, lambda value: CREDENTIALS.resolve(value, BY_HASH, key_id)))
 
 
@@ -44,30 +47,32 @@ def test_a_request_that_says_nothing_wants_nothing() -> None:
 
 @pytest.mark.parametrize("header", ["x-lingma-affinity", "x-codex-turn-state"])
 def test_a_token_that_comes_back_names_its_account(header: str) -> None:
-    assert wants(**{header: an_id(Kind.AFFINITY)})[0] == Pinned(Reason.TOKEN, ALICE, hard=False)
+    assert wants(headers={header: an_id(Kind.AFFINITY)})[0] == Pinned(Reason.TOKEN, ALICE, hard=False)
 
 
 def test_a_value_that_is_no_token_is_the_clients_own_key() -> None:
-    assert wants(**{"x-lingma-affinity": "my-job-7"}) == [Keyed(Reason.HEADER, b"team\0my-job-7")]
+    assert wants(headers={"x-lingma-affinity": "my-job-7"}) == [Keyed(Reason.HEADER, b"team\0my-job-7")]
 
 
 def test_another_clients_token_pins_nothing() -> None:
     stolen = an_id(Kind.AFFINITY, key_id="other-team")
-    assert [type(affinity) for affinity in wants(**{"x-lingma-affinity": stolen})] == [Keyed]
-    assert wants(**{"x-codex-turn-state": stolen}) == []
+    assert [type(affinity) for affinity in wants(headers={"x-lingma-affinity": stolen})] == [Keyed]
+    assert wants(headers={"x-codex-turn-state": stolen}) == []
 
 
 def test_an_id_that_is_no_token_does_not_serve_as_one() -> None:
-    assert [type(found) for found in wants(**{"x-lingma-affinity": an_id(Kind.CALL)})] == [Keyed]
+    assert [type(found) for found in wants(headers={"x-lingma-affinity": an_id(Kind.CALL)})] == [Keyed]
 
 
 def test_the_codex_state_of_another_server_is_passed_over() -> None:
-    assert wants({"prompt_cache_key": "t"}, **{"x-codex-turn-state": "ts-42"}) == [Keyed(Reason.SESSION, b"team\0t")]
+    assert wants({"prompt_cache_key": "t"}, headers={"x-codex-turn-state": "ts-42"}) == [
+        Keyed(Reason.SESSION, b"team\0t")
+    ]
 
 
 def test_a_previous_response_of_ours_is_hard_and_comes_before_any_token() -> None:
     body = {"previous_response_id": an_id(Kind.RESPONSE, BOB), "input": "go on"}
-    assert wants(body, **{"x-lingma-affinity": an_id(Kind.AFFINITY)})[0] == Pinned(Reason.ID, BOB, hard=True)
+    assert wants(body, headers={"x-lingma-affinity": an_id(Kind.AFFINITY)})[0] == Pinned(Reason.ID, BOB, hard=True)
 
 
 @pytest.mark.parametrize(
@@ -154,20 +159,20 @@ SESSIONS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 @pytest.mark.parametrize("form", SESSIONS)
 def test_each_dialects_session_is_one_key(form: str) -> None:
     body, headers = SESSIONS[form]
-    assert wants(body, **headers) == [Keyed(Reason.SESSION, b"team\0s")]
+    assert wants(body, headers=headers) == [Keyed(Reason.SESSION, b"team\0s")]
 
 
 def test_subagents_are_conversations_of_their_own() -> None:
     session: dict[str, Any] = {"x-claude-code-session-id": "s"}
-    parent, child = wants(**session), wants(**session, **{"x-claude-code-agent-id": "a3"})
+    parent, child = wants(headers=session), wants(headers={**session, "x-claude-code-agent-id": "a3"})
     assert key_of(parent) != key_of(child)
     assert child == wants(
-        {"metadata": {"user_id": json.dumps({"session_id": "s"})}}, **{"x-claude-code-agent-id": "a3"}
+        {"metadata": {"user_id": json.dumps({"session_id": "s"})}}, headers={"x-claude-code-agent-id": "a3"}
     )
 
 
 def test_a_request_id_is_no_session() -> None:
-    assert wants(**{"x-client-request-id": "r-1"}) == []
+    assert wants(headers={"x-client-request-id": "r-1"}) == []
 
 
 @pytest.mark.parametrize("metadata", [None, "x", {}, {"user_id": 7}, {"user_id": "9" * 2000}])

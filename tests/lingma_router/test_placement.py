@@ -121,13 +121,13 @@ def test_the_only_account_never_spills() -> None:
 
 
 def test_a_soft_account_that_is_gone_gives_way_to_the_next_wish() -> None:
-    wishes = [Pinned(Reason.TOKEN, "gone", hard=False), Keyed(Reason.SESSION, b"k")]
+    wishes: list[Affinity] = [Pinned(Reason.TOKEN, "gone", hard=False), Keyed(Reason.SESSION, b"k")]
     result = placed(wishes, Fleet(accounts("a"), {}))
     assert result == Placed(accounts("a")["a"], Reason.SESSION)
 
 
 def test_a_hard_account_that_is_not_ready_is_not_replaced() -> None:
-    wishes = [Pinned(Reason.ID, "b", hard=True), Keyed(Reason.SESSION, b"k")]
+    wishes: list[Affinity] = [Pinned(Reason.ID, "b", hard=True), Keyed(Reason.SESSION, b"k")]
     assert placed(wishes, Fleet(accounts("a"), {})) == HolderNotReady("b")
 
 
