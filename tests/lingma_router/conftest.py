@@ -1,5 +1,6 @@
 """What the tests of the router share."""
 
+import asyncio
 import io
 import json
 import logging
@@ -7,10 +8,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import uvloop
 
 from lingma_contract import jsonlog
 
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 Lines = Callable[[str], list[dict[str, Any]]]
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, LoopFactory]:
+    """The loop that the router runs on: resets, cancellations and sockets are its own."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,10 @@
 """Probes, the report, metrics, the log line, and how the router stops."""
 
 import asyncio
+import json
+import signal
+import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import aiohttp
@@ -10,7 +14,18 @@ from aiohttp import web
 from lingma_router import cli
 from lingma_router.directory import Resource
 from tests.lingma_router.conftest import Lines
-from tests.lingma_router.support import KEY, World, slice_object, until, world
+from tests.lingma_router.support import (
+    KEY,
+    MASTER,
+    FakeKubernetes,
+    World,
+    free_port,
+    listening,
+    mount,
+    slice_object,
+    until,
+    world,
+)
 from tests.lingma_router.test_proxy import Script
 
 
@@ -203,3 +218,45 @@ def test_a_wrong_environment_ends_with_one_line_and_2(
     monkeypatch.setenv("LINGMA_DRAIN_SECONDS", "long")
     assert cli.main() == 2
     assert capsys.readouterr().err == "lingma-router: LINGMA_DRAIN_SECONDS: 'long' is not a number of seconds\n"
+
+
+async def test_the_program_serves_until_sigterm_and_ends_with_0(tmp_path: Path) -> None:
+    kubernetes = FakeKubernetes()
+    mount(tmp_path / "keys", {"team": KEY.encode()})
+    mount(tmp_path / "master", {"current": MASTER})
+    async with listening(kubernetes.handle) as port:
+        config = {
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+            "clusters": [{"name": "k", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+            "users": [{"name": "u", "user": {"token": "t"}}],
+        }
+        (tmp_path / "kubeconfig").write_text(json.dumps(config))
+        admin = free_port()
+        environ = {
+            "KUBECONFIG": str(tmp_path / "kubeconfig"),
+            "POD_NAMESPACE": "team",
+            "LINGMA_API_KEYS_DIR": str(tmp_path / "keys"),
+            "LINGMA_MASTER_DIR": str(tmp_path / "master"),
+            "LINGMA_HOST": "127.0.0.1",
+            "LINGMA_CLIENT_PORT": str(free_port()),
+            "LINGMA_ADMIN_PORT": str(admin),
+            "LINGMA_DRAIN_PROPAGATION_SECONDS": "0",
+        }
+        program = (sys.executable, "-m", "lingma_router.cli")
+        process = await asyncio.create_subprocess_exec(*program, env=environ, stdout=PIPE, stderr=PIPE)
+        try:
+            assert process.stdout is not None
+            for _ in range(4):  # keys-loaded, listening, and two lists, in some order
+                seen = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
+                assert seen["level"] == "info"
+            async with aiohttp.ClientSession() as prober, prober.get(f"http://127.0.0.1:{admin}/readyz") as answer:
+                assert answer.status == 200
+            process.send_signal(signal.SIGTERM)
+            out, err = await asyncio.wait_for(process.communicate(), 10)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        assert (process.returncode, err) == (0, b"")
+        assert b'"event":"drained"' in out
