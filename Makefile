@@ -37,3 +37,11 @@ lint: setup ## ruff, mypy --strict, the import contracts
 format: setup ## ruff's own form of every file
 	$(BIN)/ruff check --fix -q .
 	$(BIN)/ruff format -q .
+
+.PHONY: test
+test: lint ## everything: lint, types, import contracts, unit, protocol and end-to-end on a real cluster
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+.PHONY: test-fast
+test-fast: setup ## the tests that need no cluster
+	$(BIN)/pytest -m "not e2e" $(PYTEST_ARGS)

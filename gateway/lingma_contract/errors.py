@@ -1,0 +1,103 @@
+"""Errors in the caller's own form: OpenAI's envelope or Anthropic's, with status, Retry-After and request id."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from math import ceil
+from typing import Any
+
+MAX_RETRY_AFTER_S = 60
+"""SDKs ignore (Anthropic) or obey (OpenAI) longer ones; neither helps a person who waits."""
+
+
+class Dialect(StrEnum):
+    """Whose error form a caller understands."""
+
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+
+
+def dialect_of(path: str, anthropic_version: str | None) -> Dialect:
+    """The form for a request: Anthropic's for `/v1/messages…` or where `anthropic-version` was sent."""
+    if path.startswith("/v1/messages") or anthropic_version is not None:
+        return Dialect.ANTHROPIC
+    return Dialect.OPENAI
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One kind of failure, in both forms."""
+
+    status: int
+    openai_type: str
+    anthropic_type: str
+    code: str | None = None
+    anthropic_status: int | None = None
+    """Where Anthropic's differs: 529 for an overload."""
+    retryable: bool = False
+    """False sends `x-should-retry: false`, so that SDKs do not repeat what cannot succeed."""
+
+    def status_in(self, dialect: Dialect) -> int:
+        """The HTTP status in that form."""
+        if dialect is Dialect.ANTHROPIC and self.anthropic_status is not None:
+            return self.anthropic_status
+        return self.status
+
+
+INVALID_REQUEST = Fault(400, "invalid_request_error", "invalid_request_error")
+UNAUTHENTICATED = Fault(401, "invalid_request_error", "authentication_error", code="invalid_api_key")
+FORBIDDEN = Fault(403, "invalid_request_error", "permission_error", code="forbidden")
+NOT_FOUND = Fault(404, "invalid_request_error", "not_found_error", code="not_found")
+MODEL_NOT_FOUND = Fault(404, "invalid_request_error", "not_found_error", code="model_not_found")
+METHOD_NOT_ALLOWED = Fault(405, "invalid_request_error", "invalid_request_error", code="method_not_allowed")
+TOO_LARGE = Fault(413, "invalid_request_error", "request_too_large", code="request_too_large")
+QUEUE_FULL = Fault(429, "rate_limit_error", "rate_limit_error", code="backpressure", retryable=True)
+INTERNAL = Fault(500, "server_error", "api_error", code="internal_error", retryable=True)
+UPSTREAM_FAILED = Fault(502, "upstream_error", "api_error", code="upstream_error", retryable=True)
+NO_READY_ACCOUNT = Fault(
+    503, "service_unavailable", "overloaded_error", code="no_ready_account", anthropic_status=529, retryable=True
+)
+UPSTREAM_TIMEOUT = Fault(504, "upstream_error", "timeout_error", code="upstream_timeout", retryable=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An error as it goes over the wire."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def envelope(fault: Fault, dialect: Dialect, message: str, request_id: str, param: str | None = None) -> dict[str, Any]:
+    """The JSON body, as an object."""
+    if dialect is Dialect.ANTHROPIC:
+        return {
+            "type": "error",
+            "error": {"type": fault.anthropic_type, "message": message},
+            "request_id": request_id,
+        }
+    error = {"message": message, "type": fault.openai_type, "param": param, "code": fault.code}
+    return {"error": error, "request_id": request_id}
+
+
+def render(
+    fault: Fault,
+    dialect: Dialect,
+    message: str,
+    request_id: str,
+    *,
+    param: str | None = None,
+    retry_after_s: float | None = None,
+) -> Rendered:
+    """Status, headers and body of an error. `retry_after_s` is rounded up to whole seconds, between 1 and 60."""
+    headers = {"content-type": "application/json", "x-request-id": request_id}
+    if retry_after_s is not None:
+        bounded = min(max(retry_after_s, 0.001), MAX_RETRY_AFTER_S)
+        headers["retry-after"] = str(ceil(bounded))
+        headers["retry-after-ms"] = str(ceil(bounded * 1000))
+    if not fault.retryable:
+        headers["x-should-retry"] = "false"
+    body = json.dumps(envelope(fault, dialect, message, request_id, param), ensure_ascii=False).encode()
+    return Rendered(fault.status_in(dialect), headers, body)

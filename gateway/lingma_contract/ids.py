@@ -1,0 +1,83 @@
+"""Ids that name their account, and the affinity token.
+
+`prefix + base64url(account hash, 6 bytes | nonce, 7 bytes | MAC, 8 bytes)`: 28 characters after the prefix, so that
+every id is `[A-Za-z0-9_-]` and at most 37 of the 40 characters that clients keep. The MAC covers prefix, account,
+nonce and the id of the API key, by a key that only the account's gateway and the router can derive: a replica of the
+router places an id without a store, and no client can make one up or use that of another key.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+ACCOUNT_HASH_BYTES = 6
+NONCE_BYTES = 7
+MAC_BYTES = 8
+_BODY_CHARS = (ACCOUNT_HASH_BYTES + NONCE_BYTES + MAC_BYTES) * 4 // 3
+
+
+class Kind(StrEnum):
+    """What an id is of; the value is its prefix."""
+
+    CHAT_COMPLETION = "chatcmpl-"
+    MESSAGE = "msg_"
+    RESPONSE = "resp_"
+    CALL = "call_"
+    TOOL_USE = "toolu_"
+    AFFINITY = "aff_"
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """An id taken apart; nothing is proved before `verify`."""
+
+    kind: Kind
+    account_hash: bytes
+    nonce: bytes
+    mac: bytes
+
+
+def account_hash(account_uid: str) -> bytes:
+    """The 6 bytes by which ids name an account."""
+    return hashlib.sha256(f"lingma.dev/account/{account_uid}".encode()).digest()[:ACCOUNT_HASH_BYTES]
+
+
+def _mac(key: bytes, kind: Kind, named: bytes, nonce: bytes, key_id: str) -> bytes:
+    message = kind.value.encode() + b"\0" + named + nonce + key_id.encode()
+    return hmac.digest(key, message, "sha256")[:MAC_BYTES]
+
+
+def mint(
+    kind: Kind, account_uid: str, key: bytes, key_id: str, random: Callable[[int], bytes] = secrets.token_bytes
+) -> str:
+    """A new id of `kind` for the client whose API key is named `key_id`, signed with the account's `key`."""
+    named = account_hash(account_uid)
+    nonce = random(NONCE_BYTES)
+    body = named + nonce + _mac(key, kind, named, nonce, key_id)
+    return kind.value + base64.urlsafe_b64encode(body).decode()
+
+
+def parse(value: str) -> Parsed | None:
+    """The parts of an id of ours, or None for anything else."""
+    for kind in Kind:
+        if value.startswith(kind.value) and len(value) == len(kind.value) + _BODY_CHARS:
+            try:
+                body = base64.b64decode(value[len(kind.value) :], altchars=b"-_", validate=True)
+            except (binascii.Error, ValueError):
+                return None
+            cut = ACCOUNT_HASH_BYTES + NONCE_BYTES
+            return Parsed(kind, body[:ACCOUNT_HASH_BYTES], body[ACCOUNT_HASH_BYTES:cut], body[cut:])
+    return None
+
+
+def verify(parsed: Parsed, keys: Iterable[bytes], key_id: str) -> bool:
+    """Whether one of the account's keys (current, previous) signed this id for this API key."""
+    return any(
+        hmac.compare_digest(parsed.mac, _mac(key, parsed.kind, parsed.account_hash, parsed.nonce, key_id))
+        for key in keys
+    )
