@@ -63,7 +63,7 @@ def unavailable_because() -> str | None:
         return f"a node needs Linux, and this is {platform.system()}; name a cluster of your own with KUBE_CONTEXT"
     if os.geteuid() != 0:
         return "a node needs root: run this as root, or name a cluster of your own with KUBE_CONTEXT"
-    lacking = _lacking_capabilities(Path("/proc/self/status").read_text())
+    lacking = _lacking_capabilities(effective_capabilities())
     if lacking:
         return f"this container lacks {' and '.join(lacking)}: start it privileged, or set KUBE_CONTEXT"
     if binaries_module.default().missing() and binaries_module.find_go() is None:
@@ -72,6 +72,10 @@ def unavailable_because() -> str | None:
     if needed and shutil.which("apt-get") is None:
         return f"these programs are missing and there is no apt-get to install them: {' '.join(needed)}"
     return None
+
+
+def effective_capabilities() -> str:
+    return Path("/proc/self/status").read_text()
 
 
 def _ours() -> Cluster:
