@@ -5,22 +5,21 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster import binaries as binaries_module
-from tests.cluster import imagestore, network, packages
+from tests.cluster import imagestore, packages
+from tests.cluster.commands import Failure, run
 from tests.cluster.layout import Layout
-from tests.cluster.node import Node, StartFailed
+from tests.cluster.node import Node
 from tests.cluster.report import Report
 
 CAP_NET_ADMIN = 12
 CAP_SYS_ADMIN = 21
 
 
-class ClusterUnavailable(Exception):
+class ClusterUnavailable(Failure):
     """Says exactly why no cluster can be had here, and what to do."""
 
 
@@ -38,7 +37,7 @@ class Cluster:
         if self.owned:
             imagestore.load(image, Layout(), binaries_module.default(), Report())
         elif command := load_command(self.context or "", image):
-            _run(command)
+            run(command, ClusterUnavailable)
 
 
 def obtain(context: str | None = None) -> Cluster:
@@ -84,14 +83,7 @@ def _ours() -> Cluster:
     layout, programs = Layout(), binaries_module.default()
     try:
         Node(layout, programs, Report()).up()
-    except (
-        StartFailed,
-        network.NetworkFailed,
-        packages.MissingPackages,
-        binaries_module.BuildFailed,
-        imagestore.LoadFailed,
-        OSError,
-    ) as error:
+    except (Failure, OSError) as error:
         raise ClusterUnavailable(f"no cluster could be started: {error}") from error
     return Cluster(layout.kubeconfig, None, programs.path("kubectl"), programs.path("helm"), owned=True)
 
@@ -104,7 +96,9 @@ def _users_own(context: str) -> Cluster:
     kubectl, helm = Path(found["kubectl"] or ""), Path(found["helm"] or "")
     kubeconfig = os.environ.get("KUBECONFIG", "").split(":")[0] or str(Path.home() / ".kube" / "config")
     try:
-        _run([str(kubectl), "--context", context, "get", "--raw", "/readyz", "--request-timeout=10s"])
+        run(
+            [str(kubectl), "--context", context, "get", "--raw", "/readyz", "--request-timeout=10s"], ClusterUnavailable
+        )
     except ClusterUnavailable as error:
         raise ClusterUnavailable(f"the cluster of context {context} does not answer: {error}") from error
     return Cluster(Path(kubeconfig), context, kubectl, helm, owned=False)
@@ -115,12 +109,3 @@ def _lacking_capabilities(status: str) -> list[str]:
     effective = int(line.split()[1], 16)
     needed = {"CAP_SYS_ADMIN": CAP_SYS_ADMIN, "CAP_NET_ADMIN": CAP_NET_ADMIN}
     return [name for name, bit in needed.items() if not effective >> bit & 1]
-
-
-def _run(command: Sequence[str]) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    except FileNotFoundError as error:
-        raise ClusterUnavailable(f"{command[0]} is not on the PATH") from error
-    if done.returncode != 0:
-        raise ClusterUnavailable(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster import base, engines, packages
-from tests.cluster.engines import ROOT, Engine, ImageFailed
+from tests.cluster import engines, packages
+from tests.cluster.commands import Failure
+from tests.cluster.engines import ROOT, Engine
 from tests.cluster.report import Report
 
 LOCAL = "localhost"
@@ -100,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for reference in references if options.registry else []:
             with report.step(f"pushing {reference}"):
                 engines.choose().push(reference)
-    except (ImageFailed, base.BaseFailed, packages.MissingPackages) as error:
+    except Failure as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print("\n".join(references))
