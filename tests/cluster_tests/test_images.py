@@ -89,3 +89,15 @@ def test_what_is_installed_is_locked(name: str) -> None:
 def test_the_pause_archive_is_one_named_image() -> None:
     archive = pause.archive(b"program")
     assert b"localhost/pause:1" in archive and b"program" in archive
+
+
+def test_of_older_images_the_last_few_stay_for_other_checkouts() -> None:
+    kept = [f"localhost/lingma-gateway:dev-{number}" for number in range(images.KEPT_OLDER)]
+    current = "localhost/lingma-gateway:dev-now"
+    others = [
+        "localhost/lingma-gateway:v1",
+        "localhost/lingma-operator:dev-1",
+        "docker.io/library/debian:bookworm-slim",
+    ]
+    listed = [current, *kept, "localhost/lingma-gateway:dev-old", *others]
+    assert images.older(listed, "lingma-gateway", current) == ["localhost/lingma-gateway:dev-old"]
