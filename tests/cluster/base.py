@@ -13,13 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cluster.commands import Failure, run
+from tests.cluster.commands import Failure, attempt, run
 from tests.cluster.report import Report
 
 NAME = "docker.io/library/debian:bookworm-slim"
 SUITE = "bookworm"
-PUBLISHED_MIRROR = "http://deb.debian.org/debian"
-PUBLISHED_SECURITY = "http://deb.debian.org/debian-security"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SOURCES = Path("etc/apt/sources.list.d/debian.sources")
 # As in the published slim image; /var/lib/apt/lists and the like are made anew by whoever needs them.
@@ -33,6 +31,7 @@ LEFT_OUT = (
 )
 KEPT_EMPTY = ("var/cache/apt/archives/partial", "var/lib/apt/lists/partial")
 CERTIFICATES = Path("/etc/ssl/certs")
+NO_SOURCES = "# A build brings its machine's own sources and mounts them here.\n"
 PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host")
 
 
@@ -63,21 +62,31 @@ def sources(mirror: str, security: str) -> str:
     return "".join(
         f"Types: deb\nURIs: {uri}\nSuites: {suites}\nComponents: main\nSigned-By: {KEYRING}\n\n"
         for uri, suites in ((mirror, f"{SUITE} {SUITE}-updates"), (security, f"{SUITE}-security"))
+        if uri
     )
 
 
 def mirrors() -> tuple[str, str]:
-    """Where this machine itself gets Debian's packages and their security updates, else where everybody does."""
-    mirror, security = PUBLISHED_MIRROR, PUBLISHED_SECURITY
-    if shutil.which("apt-get"):
-        form = "$(ORIGIN) $(CODENAME) $(REPO_URI)"
-        for line in run(["apt-get", "indextargets", "--format", form, "Identifier: Packages"], BaseFailed).splitlines():
-            match line.split(" "):
-                case ["Debian", codename, uri] if codename == SUITE:
-                    mirror = uri.rstrip("/")
-                case ["Debian", codename, uri] if codename == f"{SUITE}-security":
-                    security = uri.rstrip("/")
-    return mirror, security
+    """Where this machine itself gets Debian's packages and their security updates."""
+    found = _indexes()
+    if SUITE not in found:
+        attempt(["apt-get", "update", "-qq"])  # before the first one apt does not know whose its sources are
+        found = _indexes()
+    if SUITE not in found:
+        raise BaseFailed(f"apt has no Debian {SUITE} here to take packages from: pull {NAME} with buildah first")
+    return found[SUITE], found.get(f"{SUITE}-security", "")
+
+
+def _indexes() -> dict[str, str]:
+    """Address by code name."""
+    form = "$(ORIGIN) $(CODENAME) $(REPO_URI)"
+    listed = attempt(["apt-get", "indextargets", "--format", form, "Identifier: Packages"]).stdout
+    found: dict[str, str] = {}
+    for line in listed.splitlines():
+        match line.split(" "):
+            case ["Debian", codename, uri]:
+                found.setdefault(codename, uri.rstrip("/"))
+    return found
 
 
 @contextmanager
@@ -111,7 +120,7 @@ def _slim(tree: Path) -> None:
         (tree / path).mkdir(parents=True)
     for path in ("etc/apt/sources.list", "etc/resolv.conf", "etc/hostname"):
         (tree / path).unlink(missing_ok=True)
-    (tree / SOURCES).write_text(sources(PUBLISHED_MIRROR, PUBLISHED_SECURITY))
+    (tree / SOURCES).write_text(NO_SOURCES)
     for log in (tree / "var/log").rglob("*"):
         if log.is_file():
             log.unlink()

@@ -1,3 +1,4 @@
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,27 @@ def test_of_older_images_the_last_few_stay_for_other_checkouts() -> None:
     ]
     listed = [current, *kept, "localhost/lingma-gateway:dev-old", *others]
     assert images.older(listed, "lingma-gateway", current) == ["localhost/lingma-gateway:dev-old"]
+
+
+APT_KNOWS = {
+    "Debian and its updates": (
+        "Debian bookworm http://m/debian/\nDebian bookworm-security http://m/security/\nNode nodistro http://n/\n",
+        ("http://m/debian", "http://m/security"),
+    ),
+    "no security updates": ("Debian bookworm http://m/debian/\n", ("http://m/debian", "")),
+}
+
+
+@pytest.mark.parametrize(("listed", "found"), APT_KNOWS.values(), ids=APT_KNOWS.keys())
+def test_packages_come_from_where_this_machines_apt_takes_them(
+    listed: str, found: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "attempt", lambda command: subprocess.CompletedProcess(command, 0, listed, ""))
+    assert base.mirrors() == found
+    assert base.sources(*found).count("URIs:") == len([uri for uri in found if uri])
+
+
+def test_a_machine_without_debians_packages_is_told_to_pull_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "attempt", lambda command: subprocess.CompletedProcess(command, 127, "", "no apt-get"))
+    with pytest.raises(base.BaseFailed, match="no Debian bookworm here.*: pull docker.io/library/debian"):
+        base.mirrors()
