@@ -45,10 +45,6 @@ def remove(name: str) -> None:
             _remove(Path(folder))
 
 
-def left(name: str) -> list[Path]:
-    return [hierarchy / name for hierarchy in hierarchies() if (hierarchy / name).exists()]
-
-
 def _remove(folder: Path) -> None:
     deadline = time.monotonic() + REMOVAL_SECONDS
     while True:

@@ -140,7 +140,8 @@ class Node:
             Task(component.name, partial(self._ensure, component), component.after) for component in self._components
         ]
         run_all(steps)
-        self._await_node()
+        with self.report.step("the node is to be ready for pods"):
+            self._await_node()
         self.report.line(f"the cluster is up after {span(time.monotonic() - began)}")
 
     def _configure(self) -> None:
