@@ -45,3 +45,17 @@ test: lint ## everything: lint, types, import contracts, unit, protocol and end-
 .PHONY: test-fast
 test-fast: setup ## the tests that need no cluster
 	$(BIN)/pytest -m "not e2e" $(PYTEST_ARGS)
+
+# ---- the cluster and the images (tests/cluster) ----
+
+.PHONY: cluster-up
+cluster-up: setup ## a one-node Kubernetes on this machine (root); builds its programs the first time
+	@$(BIN)/python -m tests.cluster up
+
+.PHONY: cluster-down
+cluster-down: setup ## take it away again, leaving nothing behind
+	@$(BIN)/python -m tests.cluster down
+
+.PHONY: images
+images: setup ## build the images; push them too with REGISTRY=host/path [TAG=tag]
+	@$(BIN)/python -m tests.cluster.images --registry "$(REGISTRY)" --tag "$(TAG)"
