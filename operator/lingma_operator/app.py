@@ -88,7 +88,7 @@ async def run(settings: Settings, to: Connection, stop: asyncio.Event, gateways:
         vitals.listed = True
         event(log, "listed", accounts=len(store.keys(Kind.ACCOUNT)), scope=[ns or "*" for ns in settings.scope])
         try:
-            await _watch(settings, registry_of(Inbox(store, queue), to), vitals, stop)
+            await _watch(settings, registry_of(Inbox(store, queue), to), vitals, stop, queue)
         finally:
             await _wind_down(queue, workers)
 
@@ -120,8 +120,10 @@ async def _until_done(attempt: Callable[[], Awaitable[None]], what: str, stop: a
     return False
 
 
-async def _watch(settings: Settings, registry: kopf.OperatorRegistry, vitals: Vitals, stop: asyncio.Event) -> None:
-    """Run kopf until told to stop, or until it gives up."""
+async def _watch(
+    settings: Settings, registry: kopf.OperatorRegistry, vitals: Vitals, stop: asyncio.Event, queue: WorkQueue[Key]
+) -> None:
+    """Run kopf until told to stop, or until it gives up; then the queue gives out nothing more."""
     ours = set(asyncio.all_tasks())
     ended = asyncio.Event()
     tasks = await kopf.spawn_tasks(
@@ -136,6 +138,8 @@ async def _watch(settings: Settings, registry: kopf.OperatorRegistry, vitals: Vi
         await asyncio.wait({watching, stopped}, return_when=asyncio.FIRST_COMPLETED)
         vitals.stopping = stop.is_set()
     finally:
+        # Before kopf ends, which may take it some seconds: the work in flight finishes in the meantime.
+        queue.close()
         vitals.watching = False
         stopped.cancel()
         ended.set()

@@ -109,6 +109,4 @@ def _converted(schema: Schema, definitions: dict[str, Schema]) -> Schema:
     for key in ("items", "additionalProperties"):
         if isinstance(kept.get(key), dict):
             kept[key] = _converted(kept[key], definitions)
-    if kept.get("additionalProperties") is False:
-        del kept["additionalProperties"]
     return kept

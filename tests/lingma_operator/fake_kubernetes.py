@@ -66,6 +66,11 @@ class FakeKubernetes:
     def get(self, kind: Kind, key: Key) -> Obj:
         return self.objects[kind][key]
 
+    async def until(self, check: Callable[[], bool], seconds: float = 10.0) -> None:
+        """Wait until the check holds; it is made after every request and change. Fails after `seconds`."""
+        async with asyncio.timeout(seconds), self._news:
+            await self._news.wait_for(check)
+
     # The API.
 
     def _next(self) -> str:
@@ -84,6 +89,8 @@ class FakeKubernetes:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.tokens.append(request.headers.get("Authorization"))
+        async with self._news:
+            self._news.notify_all()
         parts = request.path.strip("/").split("/")
         found = _route(parts)
         if found is None:
@@ -160,7 +167,8 @@ class FakeKubernetes:
         seen = int(request.query["resourceVersion"])
         while True:
             async with self._news:
-                await self._news.wait_for(lambda: bool(self._log) and self._log[-1][0] > seen)
+                while not self._log or self._log[-1][0] <= seen:
+                    await self._news.wait()
                 fresh = [entry for entry in self._log if entry[0] > seen]
             for version, of, change, obj in fresh:
                 seen = max(seen, version)
@@ -188,7 +196,7 @@ class FakeKubernetes:
     async def serving(self) -> AsyncIterator["FakeKubernetes"]:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self.handle)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()

@@ -1,8 +1,6 @@
 """What the tests of the operator share: one account, its objects, a world to run it in."""
 
-import asyncio
 import base64
-from collections.abc import Callable
 from typing import Any
 
 from lingma_contract.bundle import Bundle, pack
@@ -138,10 +136,3 @@ def pod_body(revision: str = "r1", *, ready: bool = True, runs: bool = True) -> 
             "containerStatuses": [{"name": "gateway", "state": state}],
         },
     }
-
-
-async def eventually(check: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait until the check holds; fails after `seconds`."""
-    async with asyncio.timeout(seconds):
-        while not check():
-            await asyncio.sleep(0.01)

@@ -1,5 +1,7 @@
 """LingmaAccount: parsed once, refused with the field's name."""
 
+from typing import Any
+
 import pytest
 
 from lingma_operator.account import AccountInvalid, LingmaAccountStatus, parse, parse_status
@@ -39,7 +41,7 @@ def test_fields_of_a_newer_version_are_ignored() -> None:
         ({"gateway": {"resources": {"limits": {"cpu": "many"}}}}, "spec.gateway.resources.limits.cpu"),
     ],
 )
-def test_an_invalid_field_is_named_and_its_value_is_not_shown(spec: dict[str, object], field: str) -> None:
+def test_an_invalid_field_is_named_and_its_value_is_not_shown(spec: dict[str, Any], field: str) -> None:
     with pytest.raises(AccountInvalid, match=field) as caught:
         account(**spec)
     assert "tape" not in str(caught.value).replace("'Memory'", "")

@@ -310,7 +310,7 @@ async def test_no_secret_shows_in_logs_events_or_status(world: World, caplog: py
         world.kubernetes.get(Kind.SECRET, NAMED),
         world.kubernetes.get(Kind.SECRET, Key("lingma", "lingma-master")),
     ):
-        secrets += [value for value in kept["data"].values()]
+        secrets += list(kept["data"].values())
         secrets += [line for value in kept["data"].values() for line in base64.b64decode(value).decode().split()]
     told = json.dumps(
         [

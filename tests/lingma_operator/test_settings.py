@@ -45,6 +45,7 @@ def test_a_bad_variable_is_named(variable: str, value: str) -> None:
         Settings.from_environment({**LEAST, variable: value})
 
 
-def test_settings_made_in_code_need_no_text() -> None:
-    made = Settings(POD_NAMESPACE="n", LINGMA_GATEWAY_IMAGE="g", LINGMA_WATCH_NAMESPACES=("a",), LINGMA_GATEWAY_ENV={})
-    assert made.scope == ("a",)
+def test_lists_that_are_lists_already_are_taken_as_they_are() -> None:
+    values = {**LEAST, "LINGMA_WATCH_NAMESPACES": ("a",), "LINGMA_GATEWAY_ENV": {"X": "1"}}
+    made = Settings.model_validate(values)
+    assert (made.scope, made.gateway_env) == (("a",), {"X": "1"})
