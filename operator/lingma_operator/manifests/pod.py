@@ -156,7 +156,7 @@ def _gateway_env(account: LingmaAccount, settings: Settings) -> list[Obj]:
 
 
 def _volumes(account: LingmaAccount) -> list[Obj]:
-    work: Obj = {"sizeLimit": account.spec.work.size_limit}
+    work: Obj = {"sizeLimit": str(account.spec.work.size_limit)}
     if account.spec.work.medium:
         work["medium"] = account.spec.work.medium
     reference = account.spec.session_secret_ref
@@ -191,7 +191,14 @@ def _container(name: Container, image: str, settings: Settings) -> Obj:
 
 
 def _resources(wanted: Resources | None, default: Obj) -> Obj:
-    return default if wanted is None else wanted.model_dump(exclude_none=True)
+    if wanted is None:
+        return default
+    # As text, the form in which the API server gives numbers back: else they would look edited.
+    return {
+        part: {name: str(quantity) for name, quantity in quantities.items()}
+        for part, quantities in (("requests", wanted.requests), ("limits", wanted.limits))
+        if quantities is not None
+    }
 
 
 def _probe(path: str, *, period: int, failures: int, timeout: int) -> Obj:
