@@ -93,6 +93,13 @@ class Settings(BaseSettings):
             return tuple(json.loads(value)) if value.lstrip().startswith("[") else (value,)
         return value
 
+    @field_validator("lingma_bin")
+    @classmethod
+    def _named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not value[0].strip():
+            raise ValueError("must name a command")
+        return value
+
     @field_validator("lingma_session_bundle_file", "lingma_credentials_dir", mode="before")
     @classmethod
     def _unset(cls, value: Any) -> Any:
