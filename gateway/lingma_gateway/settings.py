@@ -1,7 +1,6 @@
 """Settings of the gateway, read once from the environment. Names that the earlier gateway used are kept."""
 
 import json
-import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -104,7 +103,3 @@ class Settings(BaseSettings):
     @classmethod
     def _unset(cls, value: Any) -> Any:
         return None if value == "" else value
-
-    def command_line(self) -> str:
-        """The command of Lingma, for messages."""
-        return shlex.join(self.lingma_bin)
