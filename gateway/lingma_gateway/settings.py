@@ -1,7 +1,6 @@
 """Settings of the gateway, read once from the environment. Names that the earlier gateway used are kept."""
 
 import json
-import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -93,11 +92,14 @@ class Settings(BaseSettings):
             return tuple(json.loads(value)) if value.lstrip().startswith("[") else (value,)
         return value
 
+    @field_validator("lingma_bin")
+    @classmethod
+    def _named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not value[0].strip():
+            raise ValueError("must name a command")
+        return value
+
     @field_validator("lingma_session_bundle_file", "lingma_credentials_dir", mode="before")
     @classmethod
     def _unset(cls, value: Any) -> Any:
         return None if value == "" else value
-
-    def command_line(self) -> str:
-        """The command of Lingma, for messages."""
-        return shlex.join(self.lingma_bin)
