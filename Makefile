@@ -39,8 +39,15 @@ format: setup ## ruff's own form of every file
 	$(BIN)/ruff format -q .
 
 .PHONY: test
-test: lint ## everything: lint, types, import contracts, unit, protocol and end-to-end on a real cluster
-	$(BIN)/pytest $(PYTEST_ARGS)
+test: lint e2e-ready ## everything: lint, types, contracts, unit, protocol, and end-to-end on a real cluster
+	KUBE_CONTEXT="$(KUBE_CONTEXT)" $(BIN)/pytest $(PYTEST_ARGS)
+
+# What takes minutes the first time, before pytest, which would hide its progress. Where it cannot be had, the
+# end-to-end tests say why: a failure in CI, a skip elsewhere.
+.PHONY: e2e-ready
+e2e-ready: setup
+	-@test -n "$(KUBE_CONTEXT)" || $(BIN)/python -m tests.cluster up
+	-@$(BIN)/python -m tests.cluster.images
 
 .PHONY: test-fast
 test-fast: setup ## the tests that need no cluster
