@@ -134,7 +134,7 @@ async def connection() -> Connection:
         settings: Mapping[str, Any] = await configuration.auth_settings()
         for setting in settings.values():
             if setting["key"] == "authorization" and setting["value"]:
-                return str(setting["value"])
+                return str(setting["value"]).strip()
         return None
 
     return Connection(

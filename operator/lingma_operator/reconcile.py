@@ -11,7 +11,7 @@ from lingma_operator.account import AccountInvalid, LingmaAccount, identify, par
 from lingma_operator.account import parse_status as status_in
 from lingma_operator.bootstrap import MasterInvalid, Masters
 from lingma_operator.cluster import Cluster, Forbidden, Immutable, Invalid, NotFound
-from lingma_operator.conditions import status_of, status_of_invalid
+from lingma_operator.conditions import ConditionType, status_of, status_of_invalid
 from lingma_operator.credentials import contents, session_hash
 from lingma_operator.gateways import Gateways
 from lingma_operator.manifests import children
@@ -51,7 +51,7 @@ class Reconciler:
         self._masters, self._settings, self._now = masters, settings, now
         self._reporter = Reporter(cluster, store, settings.pod_name, now)
         self._verified: dict[Key, dict[Kind, str]] = {}
-        self._pauses: dict[Key, float] = {}
+        self._pauses: dict[Key, tuple[str, float]] = {}
 
     async def reconcile(self, key: Key) -> float | None:
         """Converge one account. Returns the seconds after which to look again; None when it is gone.
@@ -77,7 +77,9 @@ class Reconciler:
             return None
         if observed.fault is not None:
             raise Refused(observed.fault.reason)
-        return self._pause(key, observed.serving or account.spec.suspend)
+        ready = status.condition(ConditionType.READY)
+        settled = observed.serving or account.spec.suspend
+        return self._pause(key, None if settled or ready is None else ready.reason)
 
     async def _observe(self, account: LingmaAccount) -> Observed:
         identity, reference = account.identity, account.spec.session_secret_ref
@@ -151,12 +153,15 @@ class Reconciler:
             await self._cluster.delete(unwanted)
         return replace(observed, children=live)
 
-    def _pause(self, key: Key, settled: bool) -> float:
-        if settled:
+    def _pause(self, key: Key, trouble: str | None) -> float:
+        """Until the next look, at an account whose trouble is of that reason; a new reason is news worth haste."""
+        if trouble is None:
             self._pauses.pop(key, None)
             return READY_SECONDS
-        pause = self._pauses.get(key, FIRST_SECONDS)
-        self._pauses[key] = min(LAST_SECONDS, pause * GROWTH)
+        reason, pause = self._pauses.get(key, (trouble, FIRST_SECONDS))
+        if reason != trouble:
+            pause = FIRST_SECONDS
+        self._pauses[key] = (trouble, min(LAST_SECONDS, pause * GROWTH))
         return pause
 
     def _forget(self, key: Key) -> None:

@@ -21,9 +21,11 @@ def _json(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        read = json.loads(value)
     except ValueError as error:
         raise ValueError(f"is no JSON: {error}") from None
+    # What Helm writes for a map that has no value.
+    return {} if read is None else read
 
 
 Csv = Annotated[tuple[str, ...], BeforeValidator(_csv)]

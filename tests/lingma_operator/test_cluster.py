@@ -2,10 +2,16 @@
 
 import ssl
 import textwrap
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from lingma_operator.cluster import (
     AlreadyExists,
@@ -153,6 +159,30 @@ async def test_an_answer_that_is_no_object_is_unavailable(connection: Connection
         api = ApiCluster(Connection("http://127.0.0.1:1", None, connection.authorization), session)
         with pytest.raises(ApiUnavailable):
             await api.list(Kind.SERVICE, None)
+
+
+def certificate() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ca")])
+    begin = datetime(2020, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=36500))
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+async def test_in_a_pod_its_service_account_says_where_and_who(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text("of-the-pod\n")
+    (tmp_path / "ca.crt").write_bytes(certificate())
+    module = "kubernetes.aio.config.incluster_config"
+    monkeypatch.setattr(f"{module}.SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(f"{module}.SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    found = await connection()
+    assert (found.server, found.verify, found.ca_path) == ("https://[fd00::1]:443", True, str(tmp_path / "ca.crt"))
+    assert await found.authorization() == "bearer of-the-pod"
+    assert found.ssl is not None
+    assert found.ssl.verify_mode is ssl.CERT_REQUIRED
 
 
 async def test_a_kubeconfig_says_where_and_who(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

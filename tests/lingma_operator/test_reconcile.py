@@ -154,6 +154,8 @@ async def test_an_account_that_is_not_ready_is_looked_at_ever_less_often(world: 
     assert pauses[0] == FIRST_SECONDS
     assert pauses[-1] == LAST_SECONDS
     assert pauses == sorted(pauses, key=lambda pause: pause or 0.0)
+    await world.kubernetes.edit(Kind.ACCOUNT, ALICE, lambda obj: obj["spec"].update(sessionSecretRef={"name": "gone"}))
+    assert await world.settle() == FIRST_SECONDS
 
 
 async def test_an_edited_and_a_deleted_child_are_repaired(world: World) -> None:

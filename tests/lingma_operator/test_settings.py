@@ -24,9 +24,14 @@ def test_the_scope_is_the_release_namespace_a_list_or_all(value: str, scope: tup
 
 
 def test_lists_and_maps_are_read() -> None:
-    read = settings(LINGMA_IMAGE_PULL_SECRETS="a,b", LINGMA_GATEWAY_ENV='{"X": "1"}', LINGMA_COMMAND='["/l", "-x"]')
+    read = settings(
+        LINGMA_IMAGE_PULL_SECRETS="a,b",
+        LINGMA_GATEWAY_ENV='{"X": "1"}',
+        LINGMA_MONITORING_LABELS="null",
+        LINGMA_COMMAND='["/l", "-x"]',
+    )
     assert read.image_pull_secrets == ("a", "b")
-    assert read.gateway_env == {"X": "1"}
+    assert (read.gateway_env, read.monitoring_labels) == ({"X": "1"}, {})
     assert read.lingma_command == ("/l", "-x")
 
 
