@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     """Largest request body."""
 
-    drain_seconds: float = Field(default=300.0, ge=0)
+    lingma_drain_seconds: float = Field(default=300.0, ge=0)
     """After SIGTERM, how long running answers may take."""
     drain_propagation_seconds: float = Field(default=5.0, ge=0)
     """After SIGTERM, how long new requests are still taken, until routers know that this pod goes."""
