@@ -15,7 +15,7 @@ KUBERNETES = "1.36.3"
 
 IMAGES = {"gateway": {"repository": "example.test/gateway"}, "operator": {"repository": "example.test/operator"}}
 
-type Object = dict[str, Any]
+Object = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,12 @@ class Helm:
         return self._run(["lint", "--strict", "--kube-version", KUBERNETES, str(CHART), "--values", "-"], values)
 
     def render(
-        self, values: Mapping[str, Any] | None = None, *, release: str = "lingma", chart: Path = CHART
+        self,
+        values: Mapping[str, Any] | None = None,
+        *,
+        release: str = "lingma",
+        chart: Path = CHART,
+        kubernetes: str = KUBERNETES,
     ) -> Rendered:
         """What `helm template` renders, with both image repositories set unless `values` sets `image` itself.
 
@@ -78,7 +83,7 @@ class Helm:
             Refused: the schema or a template refused the values.
         """
         text = self._run(
-            ["template", release, str(chart), "-n", NAMESPACE, "--kube-version", KUBERNETES, "--values", "-"],
+            ["template", release, str(chart), "-n", NAMESPACE, "--kube-version", kubernetes, "--values", "-"],
             {"image": IMAGES, **(values or {})},
         )
         return Rendered(tuple(item for item in yaml.safe_load_all(text) if item))
@@ -90,16 +95,16 @@ class Helm:
         return done.stdout
 
 
-def container(rendered: Rendered, component: str, release: str = "lingma") -> Object:
+def container(rendered: Rendered, component: str, fullname: str = "lingma") -> Object:
     """The only container of the operator's or the router's pod."""
-    (only,) = rendered.one("Deployment", f"{release}-{component}")["spec"]["template"]["spec"]["containers"]
+    (only,) = rendered.one("Deployment", f"{fullname}-{component}")["spec"]["template"]["spec"]["containers"]
     assert isinstance(only, dict)
     return only
 
 
-def environment(rendered: Rendered, component: str) -> dict[str, Any]:
+def environment(rendered: Rendered, component: str, fullname: str = "lingma") -> dict[str, Any]:
     """Plain variables of the component's container by name; those filled from fields map to their field."""
-    entries = container(rendered, component)["env"]
+    entries = container(rendered, component, fullname)["env"]
     assert len({entry["name"] for entry in entries}) == len(entries), "a variable stands twice"
     return {
         entry["name"]: entry["value"] if "value" in entry else entry["valueFrom"]["fieldRef"]["fieldPath"]
