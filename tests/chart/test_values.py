@@ -62,9 +62,7 @@ def test_the_schema_and_the_values_name_the_same() -> None:
         assert schema["properties"].keys() - {"global"} == value.keys(), path
 
 
-UNKNOWN = [
-    path.removeprefix("values").lstrip(".") for path, _ in objects(SCHEMA) if not path.startswith("values.image")
-]
+PATHS = [path.removeprefix("values").lstrip(".") for path, _ in objects(SCHEMA)]
 
 
 @pytest.mark.parametrize("path", PATHS)
