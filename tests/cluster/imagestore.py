@@ -1,0 +1,102 @@
+"""The images that containerd holds for Kubernetes, and which of buildah's they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.cluster.binaries import Binaries
+from tests.cluster.components import environment
+from tests.cluster.layout import Layout
+from tests.cluster.report import Report
+
+NAMESPACE = "k8s.io"  # where the kubelet looks
+
+
+class LoadFailed(Exception):
+    """Says which image and why."""
+
+
+class ImageStore:
+    def __init__(self, layout: Layout, binaries: Binaries) -> None:
+        self._layout = layout
+        self._binaries = binaries
+
+    def holds(self, name: str, image_id: str) -> bool:
+        """Whether that very image is there under that name, by our own record and by containerd's word."""
+        record = self._record(name)
+        if not record.exists() or record.read_text() != image_id:
+            return False
+        return name in self._ctr("images", "list", "--quiet").split()
+
+    def load(self, archive: Path, name: str, image_id: str) -> None:
+        self._ctr("images", "import", "--digests=false", str(archive))
+        if name not in self._ctr("images", "list", "--quiet").split():
+            raise LoadFailed(f"{archive} was imported, yet containerd has no image {name}")
+        self._layout.images.mkdir(parents=True, exist_ok=True)
+        self._record(name).write_text(image_id)
+
+    def _record(self, name: str) -> Path:
+        return self._layout.images / hashlib.sha256(name.encode()).hexdigest()[:32]
+
+    def _ctr(self, *arguments: str) -> str:
+        socket = self._layout.containerd_socket
+        command = [str(self._binaries.path("ctr")), "--address", str(socket), "--namespace", NAMESPACE, *arguments]
+        return _run(command, environment(self._layout, self._binaries))
+
+
+def load(image: str, layout: Layout, binaries: Binaries, report: Report) -> None:
+    """An image by its name in buildah's storage, or a tar file as `docker save` and `buildah push` write them."""
+    store = ImageStore(layout, binaries)
+    path = Path(image)
+    if path.is_file():
+        name, image_id = _archived(path)
+    else:
+        name, image_id = image, _buildah_id(image)
+    if store.holds(name, image_id):
+        report.line(f"{name}: already loaded")
+        return
+    with report.step(f"loading {name}"):
+        if path.is_file():
+            store.load(path, name, image_id)
+            return
+        file = layout.root / f"load-{image_id[:12]}.tar"
+        try:
+            _run(["buildah", "push", "--quiet", image_id, f"docker-archive:{file}:{name}"], None)
+            store.load(file, name, image_id)
+        finally:
+            file.unlink(missing_ok=True)
+
+
+def _buildah_id(image: str) -> str:
+    if shutil.which("buildah") is None:
+        raise LoadFailed(f"{image} is no file, and there is no buildah that could hold an image of that name")
+    said = _run(["buildah", "inspect", "--type", "image", "--format", "{{.FromImageID}}", image], None)
+    return said.strip()
+
+
+def _archived(path: Path) -> tuple[str, str]:
+    try:
+        with tarfile.open(path) as tar:
+            member = tar.extractfile("manifest.json")
+            if member is None:
+                raise KeyError("manifest.json")
+            (entry,) = json.loads(member.read())
+    except (KeyError, ValueError, tarfile.TarError) as error:
+        raise LoadFailed(f"{path} is not the archive of one image: {error}") from error
+    tags = entry.get("RepoTags") or []
+    if not tags:
+        raise LoadFailed(f"{path} holds an image without a name")
+    return str(tags[0]), str(entry["Config"])
+
+
+def _run(command: Sequence[str], env: dict[str, str] | None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=env)
+    if done.returncode != 0:
+        raise LoadFailed(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")
+    return done.stdout
