@@ -1,13 +1,12 @@
-"""The helm binary that the cluster tests build and cache."""
-
-import os
-from pathlib import Path
+"""The helm that the tests of the cluster build and cache."""
 
 import pytest
 
 from tests.chart.support import Helm
+from tests.cluster import binaries
+from tests.cluster.report import Report
 
 
 @pytest.fixture(scope="session")
 def helm() -> Helm:
-    return Helm(Path(os.environ["HELM"]))
+    return Helm(binaries.default().ensure("helm", Report()))
