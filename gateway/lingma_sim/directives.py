@@ -1,0 +1,181 @@
+"""The language in which a prompt tells the simulator how to answer: lines that begin with `@sim `.
+
+The last contiguous block of such lines counts, so that a client that sends the history as text is answered by its last
+question. docs/simulator.md holds the table. Pure; a malformed directive becomes `Unknown`, never an error.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_CHUNKS = 10_000
+MAX_DELAY_MS = 600_000
+
+_LINE = re.compile(r"[ \t]*@sim(?:[ \t]+(?P<rest>.*?))?[ \t\r]*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Answer this text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WhoAmI:
+    """Answer the uid of the logged-in account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Answer the earlier questions of the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Answer the key of the model that the turn asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """Answer the client's last reply to tool/invoke in the session, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """Split the answer into so many chat/answer pushes."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Wait so long between two chunks."""
+
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Think:
+    """Push this reasoning before the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Use a tool before the answer."""
+
+    name: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """End the turn with this status."""
+
+    code: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """Never end the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """Exit the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """Log the account out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A line that is none of these; the answer names it."""
+
+    text: str
+
+
+Directive = (
+    Say | WhoAmI | Recall | Model | ToolResult | Chunks | Delay | Think | Tool | Fail | Hang | Crash | Logout | Unknown
+)
+
+_PLAIN: dict[str, type[WhoAmI | Recall | Model | ToolResult | Hang | Crash | Logout]] = {
+    "whoami": WhoAmI,
+    "recall": Recall,
+    "model": Model,
+    "toolresult": ToolResult,
+    "hang": Hang,
+    "crash": Crash,
+    "logout": Logout,
+}
+
+
+def parse(question: str) -> tuple[Directive, ...]:
+    """The directives of the last block of `question`; empty when it has none."""
+    block: list[Directive] = []
+    inside = False
+    for line in question.split("\n"):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            inside = False
+            continue
+        if not inside:
+            block.clear()
+            inside = True
+        block.append(_directive(match["rest"] or ""))
+    return tuple(block)
+
+
+def _directive(text: str) -> Directive:
+    name, _, rest = text.partition(" ")
+    rest = rest.strip()
+    if name in _PLAIN:
+        return Unknown(text) if rest else _PLAIN[name]()
+    return _with_argument(name, rest) or Unknown(text)
+
+
+def _with_argument(name: str, rest: str) -> Directive | None:
+    match name:
+        case "say":
+            return Say(rest)
+        case "think":
+            return Think(rest)
+        case "chunks":
+            count = _number(rest, MAX_CHUNKS)
+            return Chunks(count) if count else None
+        case "delay":
+            delay = _number(rest, MAX_DELAY_MS)
+            return None if delay is None else Delay(delay)
+        case "fail":
+            code, _, message = rest.partition(" ")
+            number = _number(code, 99_999)
+            return None if number is None else Fail(number, message.strip())
+        case "tool":
+            return _tool(rest)
+        case _:
+            return None
+
+
+def _tool(rest: str) -> Tool | None:
+    name, _, raw = rest.partition(" ")
+    if not name:
+        return None
+    if not raw.strip():
+        return Tool(name)
+    try:
+        parameters = json.loads(raw)
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    return Tool(name, parameters) if isinstance(parameters, dict) else None
+
+
+def _number(text: str, largest: int) -> int | None:
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(largest)):
+        return None
+    return int(text) if int(text) <= largest else None
