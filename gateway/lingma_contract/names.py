@@ -98,6 +98,8 @@ class Env(StrEnum):
     """Gateway: folder of Secret `<account>-gateway` (files named by `Credential`)."""
     BUNDLE_FILE = "LINGMA_SESSION_BUNDLE_FILE"
     """Gateway and its `session restore`: the mounted session bundle."""
+    DRAIN_SECONDS = "LINGMA_DRAIN_SECONDS"
+    """Gateway and router: seconds that streams in flight may take to finish after SIGTERM."""
     API_KEYS_DIR = "LINGMA_API_KEYS_DIR"
     """Router: folder of the API key Secret, a file a key, named by the key's id."""
     MASTER_DIR = "LINGMA_MASTER_DIR"
