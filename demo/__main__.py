@@ -1,0 +1,216 @@
+"""`python -m demo up|down [--context NAME]`: accounts, a chat and how to go on, on a real Kubernetes."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo import accounts
+from demo.chat import Answer, ChatFailed, Curl, Message, request
+from demo.kube import Kube, KubectlFailed, NotSeen, holds
+from demo.release import CRD, HelmFailed, Release, namespace, simulated
+from lingma_contract.names import Container, Header
+from tests.cluster import access, base, engines, images, imagestore, packages
+from tests.cluster.layout import Layout
+from tests.cluster.node import Node
+from tests.cluster.report import Report
+
+NAMESPACE = "lingma"
+MARK = "lingma.dev/demo"
+PEOPLE = ("alice", "bob")
+SERVICE, PORT = "lingma", 80
+HEADER_FILE = Path("build") / "demo" / "authorization"
+
+FIRST = """My favourite tree is the maple.
+@sim tool read_file {"path": "trees.md"}
+@sim chunks 12
+@sim delay 60
+@sim say Noted: the maple. You are talking to the simulated account
+@sim whoami"""
+SECOND = """What did I ask before?
+@sim recall"""
+
+FAILURES = (
+    access.ClusterUnavailable,
+    base.BaseFailed,
+    engines.ImageFailed,
+    imagestore.LoadFailed,
+    packages.MissingPackages,
+    ChatFailed,
+    HelmFailed,
+    KubectlFailed,
+    NotSeen,
+)
+
+
+class Refused(Exception):
+    """The demo would touch what is not its own."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """One run; what it does is safe to repeat."""
+
+    kube: Kube
+    report: Report
+
+    def up(self) -> None:
+        release = self._installed()
+        self._accounts_ready()
+        self._show_accounts()
+        with ExitStack() as open_:
+            url = open_.enter_context(self.kube.service(SERVICE, PORT))
+            with self.report.step("API key: kept in a file that curl reads"):
+                _write_private(HEADER_FILE, f"Authorization: Bearer {release.api_key()}\n")
+            self._converse(Curl(url, HEADER_FILE))
+        self._show_tool_event()
+        self._say_how_to_go_on(url)
+
+    def _installed(self) -> Release:
+        with self.report.step("images: gateway and operator"):
+            references = images.build(report=self.report)
+            for reference in references:
+                self.kube.cluster.load(reference)
+        release = Release(self.kube, simulated(references))
+        with self.report.step(f"helm upgrade --install {release.name} --namespace {NAMESPACE}"):
+            self.kube.apply(namespace(NAMESPACE, **{MARK: "true"}))
+            changed = release.install()
+            release.ready()
+        self.report.line(f"release {'installed' if changed else 'unchanged'}: revision {release.revision()}")
+        return release
+
+    def _accounts_ready(self) -> None:
+        with self.report.step(f"accounts: {' and '.join(PEOPLE)} from simulated session bundles"):
+            # A new bundle would be a new login and roll the pod: what is there stays.
+            missing = [name for name in PEOPLE if self.kube.get("secret", accounts.secret_name(name)) is None]
+            secrets = [accounts.secret(name, accounts.bundle(name)) for name in missing]
+            for line in self.kube.apply(*secrets, *map(accounts.account, PEOPLE)).splitlines():
+                self.report.line(f"  {line}")
+        with self.report.step("kubectl wait --for=condition=Ready lingmaaccounts --all"):
+            for name in PEOPLE:
+                self.kube.watch("lingmaaccounts", name, lambda _, account: holds(account, "Ready"), seconds=180)
+
+    def _show_accounts(self) -> None:
+        _print("", "$ kubectl get lingmaaccounts", self.kube.run("get", "lingmaaccounts").rstrip(), "")
+
+    def _converse(self, curl: Curl) -> None:
+        conversation: list[Message] = [_user(FIRST)]
+        first = self._ask(curl, "A streamed chat through the routing Service", conversation)
+        conversation += [{"role": "assistant", "content": first.text}, _user(SECOND)]
+        second = self._ask(curl, "The same conversation goes on", conversation)
+        served = [answer.headers.get(Header.ACCOUNT) for answer in (first, second)]
+        if served[0] is None or served[0] != served[1]:
+            raise ChatFailed(f"the conversation moved from account {served[0]} to {served[1]}")
+
+    def _ask(self, curl: Curl, title: str, conversation: Sequence[Message]) -> Answer:
+        _print(title, f"$ {curl.shown(request(conversation[-1:]))}", "")
+        with self.report.step("chat", quiet=True):
+            answer = curl.stream(conversation, lambda piece: print(piece, end="", flush=True))
+        _print("", "", f"{Header.ACCOUNT}: {answer.headers.get(Header.ACCOUNT, 'not said')}", "")
+        return answer
+
+    def _show_tool_event(self) -> None:
+        lines = self.kube.run("logs", "--selector=app.kubernetes.io/component=account", "-c", "gateway", "--tail=-1")
+        events = [line for line in lines.splitlines() if _is_tool_event(line)]
+        _print("The last tool event that Lingma reported", events[-1] if events else "(none)", "")
+
+    def _say_how_to_go_on(self, url: str) -> None:
+        cluster = self.kube.cluster
+        context = f" KUBE_CONTEXT={cluster.context}" if cluster.context else ""
+        _print(
+            "To look around:",
+            f"  export KUBECONFIG={cluster.kubeconfig}"
+            if cluster.owned
+            else f"  kubectl config use-context {cluster.context}",
+            f"  {cluster.kubectl} -n {NAMESPACE} get lingmaaccounts",
+            *(() if cluster.owned else (f"  kubectl -n {NAMESPACE} port-forward service/{SERVICE} 8317:{PORT}",)),
+            f"  curl {url if cluster.owned else 'http://127.0.0.1:8317'}/v1/models -H @{HEADER_FILE}",
+            "To follow tool events:",
+            f"  {cluster.kubectl} -n {NAMESPACE} logs -l app.kubernetes.io/component=account -c {Container.GATEWAY} --tail=-1 -f"
+            " --max-log-requests=50 | jq -R 'fromjson? | select(.event==\"tool\")'",
+            "To tear down:",
+            f"  make demo-down{context}",
+        )
+
+
+def down(kube: Kube, report: Report) -> None:
+    """Remove what the demo made: of a user's cluster its namespace, else the whole cluster of our own."""
+    found = kube.get("namespace", NAMESPACE)
+    if found is None:
+        report.line(f"there is no namespace {NAMESPACE}")
+    elif MARK not in found["metadata"]["labels"]:
+        raise Refused(f"namespace {NAMESPACE} was not made by the demo: remove it yourself")
+    else:
+        with report.step(f"accounts, release and namespace {NAMESPACE}"):
+            kube.run("delete", "lingmaaccounts", "--all", "--ignore-not-found")
+            Release(kube, {}).remove()
+            kube.run("delete", "namespace", NAMESPACE, "--timeout=3m")
+    report.line(f"kept, since other releases may use it: kubectl delete crd {CRD}")
+
+
+def _check_own(kube: Kube) -> None:
+    found = kube.get("namespace", NAMESPACE)
+    if found is not None and MARK not in found["metadata"].get("labels", {}):
+        raise Refused(
+            f"namespace {NAMESPACE} of this cluster was not made by the demo, which would change what is in it; "
+            "name another cluster with KUBE_CONTEXT, or remove the namespace"
+        )
+
+
+def _is_tool_event(line: str) -> bool:
+    try:
+        return bool(json.loads(line).get("event") == "tool")
+    except (json.JSONDecodeError, AttributeError):
+        return False
+
+
+def _user(text: str) -> Message:
+    return {"role": "user", "content": text}
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+def _print(*lines: str) -> None:
+    print(*lines, sep="\n", flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m demo", description="The whole path on a real Kubernetes.")
+    parser.add_argument("action", choices=["up", "down"])
+    parser.add_argument("--context", default="", help="a kubectl context of yours, instead of a cluster of our own")
+    options = parser.parse_args(arguments)
+    report = Report()
+    try:
+        run(options.action, options.context or None, report)
+    except (*FAILURES, Refused) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(action: str, context: str | None, report: Report) -> None:
+    if action == "down" and not context:
+        HEADER_FILE.unlink(missing_ok=True)
+        Node(Layout(), access.binaries_module.default(), report).down()
+        return
+    with report.step(f"cluster: {context or 'our own'}"):
+        kube = Kube(access.obtain(context), NAMESPACE)
+    if action == "up":
+        _check_own(kube)
+        Demo(kube, report).up()
+    else:
+        HEADER_FILE.unlink(missing_ok=True)
+        down(kube, report)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
