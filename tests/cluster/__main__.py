@@ -8,8 +8,9 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from tests.cluster import access, binaries, images, imagestore
+from tests.cluster import access, binaries, imagestore
 from tests.cluster.components import components
+from tests.cluster.engines import ImageFailed
 from tests.cluster.layout import Layout
 from tests.cluster.node import Node
 from tests.cluster.processes import Processes
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         return run(options, node)
-    except (access.ClusterUnavailable, imagestore.LoadFailed, images.ImageFailed) as error:
+    except (access.ClusterUnavailable, imagestore.LoadFailed, ImageFailed) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 

@@ -135,6 +135,9 @@ def controller_manager(layout: Layout, binaries: Binaries) -> tuple[str, ...]:
         f"--authorization-kubeconfig={kubeconfig}",
         "--leader-elect=false",
         "--use-service-account-credentials=true",
+        "--kube-api-qps=500",  # at the default of 20 its own start waits four seconds for tokens
+        "--kube-api-burst=1000",
+        f"--flex-volume-plugin-dir={layout.root / 'volume-plugins'}",
         "--allocate-node-cidrs=true",
         f"--cluster-cidr={layout.network.pods}",
         f"--service-cluster-ip-range={layout.network.services}",
@@ -154,6 +157,8 @@ def scheduler(layout: Layout, binaries: Binaries) -> tuple[str, ...]:
         f"--authentication-kubeconfig={kubeconfig}",
         f"--authorization-kubeconfig={kubeconfig}",
         "--leader-elect=false",
+        "--kube-api-qps=500",
+        "--kube-api-burst=1000",
         *_serving(layout),
     )
 

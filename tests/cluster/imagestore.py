@@ -1,15 +1,15 @@
-"""The images that containerd holds for Kubernetes, and which of buildah's they are."""
+"""The images that containerd holds for Kubernetes, and which of this machine's they are."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.cluster import engines
 from tests.cluster.binaries import Binaries
 from tests.cluster.components import environment
 from tests.cluster.layout import Layout
@@ -51,13 +51,16 @@ class ImageStore:
 
 
 def load(image: str, layout: Layout, binaries: Binaries, report: Report) -> None:
-    """An image by its name in buildah's storage, or a tar file as `docker save` and `buildah push` write them."""
+    """An image by its name in docker's or buildah's storage, or a tar file as `docker save` and `buildah push` write them."""
     store = ImageStore(layout, binaries)
-    path = Path(image)
+    path, engine = Path(image), engines.choose()
     if path.is_file():
         name, image_id = _archived(path)
     else:
-        name, image_id = image, _buildah_id(image)
+        kept = engine.image(image)
+        if kept is None:
+            raise LoadFailed(f"{image} is no file, and {engine.name} has no image of that name")
+        name, image_id = image, kept.id
     if store.holds(name, image_id):
         report.line(f"{name}: already loaded")
         return
@@ -67,17 +70,10 @@ def load(image: str, layout: Layout, binaries: Binaries, report: Report) -> None
             return
         file = layout.root / f"load-{image_id[:12]}.tar"
         try:
-            _run(["buildah", "push", "--quiet", image_id, f"docker-archive:{file}:{name}"], None)
+            engine.save(name, file)
             store.load(file, name, image_id)
         finally:
             file.unlink(missing_ok=True)
-
-
-def _buildah_id(image: str) -> str:
-    if shutil.which("buildah") is None:
-        raise LoadFailed(f"{image} is no file, and there is no buildah that could hold an image of that name")
-    said = _run(["buildah", "inspect", "--type", "image", "--format", "{{.FromImageID}}", image], None)
-    return said.strip()
 
 
 def _archived(path: Path) -> tuple[str, str]:

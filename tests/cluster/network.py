@@ -75,6 +75,16 @@ def remove(network: Network) -> None:
     if network.namespace_file.exists():
         _run(["ip", "netns", "delete", network.namespace], check=False)
         network.namespace_file.unlink(missing_ok=True)  # a plain file is left when the mount was gone before
+    _remove_namespaces_folder(network.namespace_file.parent)
+
+
+def _remove_namespaces_folder(folder: Path) -> None:
+    """`ip netns add` makes it, as a mount point of itself. It goes when nobody has a namespace there."""
+    if folder.is_dir() and not any(folder.iterdir()):
+        mounts = Path("/proc/self/mounts").read_text().split()
+        for _ in range(mounts.count(str(folder))):
+            _run(["umount", str(folder)])
+        folder.rmdir()
 
 
 def tune_host(saved: Path) -> None:

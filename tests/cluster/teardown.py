@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,7 @@ SWEEPS = 5  # a program that is being killed may just have started another
 CONTAINER_LOG_LINKS = Path("/var/log/containers")
 CNI_RESULTS = Path("/var/lib/cni")
 SHIM_SOCKETS = Path("/run/containerd")
+DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
 
 
 def present(layout: Layout) -> bool:
@@ -93,8 +95,20 @@ def _remove_traces(layout: Layout) -> None:
             if link.is_symlink() and os.readlink(link).startswith(f"{layout.root}/"):
                 link.unlink()
         _remove_if_empty(CONTAINER_LOG_LINKS)
-    for folder in (CNI_RESULTS, SHIM_SOCKETS):
+    _remove_dead_socket(DEVICE_PLUGINS / "kubelet.sock")
+    for folder in (CNI_RESULTS, SHIM_SOCKETS, DEVICE_PLUGINS.parent):
         _prune(folder)
+
+
+def _remove_dead_socket(path: Path) -> None:
+    """Another kubelet on this machine would be listening."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+        except OSError:
+            return
 
 
 def _prune(folder: Path) -> None:
