@@ -2,28 +2,32 @@
 
 import argparse
 import json
-import os
+import shlex
+import shutil
 import sys
+import textwrap
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from demo import accounts
-from demo.chat import Answer, ChatFailed, Curl, Message, request
+from demo.chat import Answer, ChatFailed, Curl, Message
 from demo.kube import Kube, KubectlFailed, NotSeen, holds
 from demo.release import CRD, HelmFailed, Release, namespace, simulated
-from lingma_contract.names import Container, Header
-from tests.cluster import access, base, engines, images, imagestore, packages
+from lingma_contract.names import Component, Container, Header, Label
+from tests.cluster import access, base, binaries, engines, images, imagestore, packages
 from tests.cluster.layout import Layout
 from tests.cluster.node import Node
-from tests.cluster.report import Report
+from tests.cluster.report import Report, span
 
 NAMESPACE = "lingma"
 MARK = "lingma.dev/demo"
 PEOPLE = ("alice", "bob")
 SERVICE, PORT = "lingma", 80
-HEADER_FILE = Path("build") / "demo" / "authorization"
+ACCOUNT_PODS = f"{Label.COMPONENT}={Component.ACCOUNT}"
+FILES = Path("build") / "demo"
 
 FIRST = """My favourite tree is the maple.
 @sim tool read_file {"path": "trees.md"}
@@ -64,11 +68,12 @@ class Demo:
         self._show_accounts()
         with ExitStack() as open_:
             url = open_.enter_context(self.kube.service(SERVICE, PORT))
-            with self.report.step("API key: kept in a file that curl reads"):
-                _write_private(HEADER_FILE, f"Authorization: Bearer {release.api_key()}\n")
-            self._converse(Curl(url, HEADER_FILE))
+            curl = Curl(url, FILES)
+            with self.report.step(f"API key of Secret {release.name}-api-keys: kept in {curl.key_file}"):
+                curl.keep_key(release.api_key())
+            self._converse(curl)
         self._show_tool_event()
-        self._say_how_to_go_on(url)
+        self._say_how_to_go_on(curl)
 
     def _installed(self) -> Release:
         with self.report.step("images: gateway and operator"):
@@ -107,34 +112,42 @@ class Demo:
             raise ChatFailed(f"the conversation moved from account {served[0]} to {served[1]}")
 
     def _ask(self, curl: Curl, title: str, conversation: Sequence[Message]) -> Answer:
-        _print(title, f"$ {curl.shown(request(conversation[-1:]))}", "")
-        with self.report.step("chat", quiet=True):
-            answer = curl.stream(conversation, lambda piece: print(piece, end="", flush=True))
+        _print("", f"{title}. The question:", textwrap.indent(conversation[-1]["content"], "    "))
+        _print("", f"$ {shlex.join(curl.command())}", "")
+        began = time.monotonic()
+        answer = curl.stream(conversation, lambda piece: print(piece, end="", flush=True))
         _print("", "", f"{Header.ACCOUNT}: {answer.headers.get(Header.ACCOUNT, 'not said')}", "")
+        self.report.line(f"answered in {span(time.monotonic() - began)}")
         return answer
 
     def _show_tool_event(self) -> None:
-        lines = self.kube.run("logs", "--selector=app.kubernetes.io/component=account", "-c", "gateway", "--tail=-1")
+        lines = self.kube.run("logs", "-l", ACCOUNT_PODS, "-c", Container.GATEWAY, "--tail=-1")
         events = [line for line in lines.splitlines() if _is_tool_event(line)]
         _print("The last tool event that Lingma reported", events[-1] if events else "(none)", "")
 
-    def _say_how_to_go_on(self, url: str) -> None:
+    def _say_how_to_go_on(self, curl: Curl) -> None:
         cluster = self.kube.cluster
-        context = f" KUBE_CONTEXT={cluster.context}" if cluster.context else ""
-        _print(
-            "To look around:",
-            f"  export KUBECONFIG={cluster.kubeconfig}"
-            if cluster.owned
-            else f"  kubectl config use-context {cluster.context}",
-            f"  {cluster.kubectl} -n {NAMESPACE} get lingmaaccounts",
-            *(() if cluster.owned else (f"  kubectl -n {NAMESPACE} port-forward service/{SERVICE} 8317:{PORT}",)),
-            f"  curl {url if cluster.owned else 'http://127.0.0.1:8317'}/v1/models -H @{HEADER_FILE}",
-            "To follow tool events:",
-            f"  {cluster.kubectl} -n {NAMESPACE} logs -l app.kubernetes.io/component=account -c {Container.GATEWAY} --tail=-1 -f"
-            " --max-log-requests=50 | jq -R 'fromjson? | select(.event==\"tool\")'",
-            "To tear down:",
-            f"  make demo-down{context}",
-        )
+        kubectl = f"{cluster.kubectl} -n {NAMESPACE}"
+        if cluster.owned:
+            reach, url = [f"export KUBECONFIG={cluster.kubeconfig}"], curl.url
+        else:
+            reach = [
+                f"kubectl config use-context {cluster.context}",
+                f"{kubectl} port-forward service/{SERVICE} 8317:{PORT}",
+            ]
+            url = "http://127.0.0.1:8317"
+        follow = f"{kubectl} logs -l {ACCOUNT_PODS} -c {Container.GATEWAY} --tail=-1 -f --max-log-requests=50"
+        steps = {
+            "To look around:": [
+                *reach,
+                f"{kubectl} get lingmaaccounts",
+                f"curl -H @{curl.key_file} {url}/v1/models",
+            ],
+            "To follow tool events:": [f"{follow} | jq -R 'fromjson? | select(.event==\"tool\")'"],
+            "To tear down:": [f"make demo-down{f' KUBE_CONTEXT={cluster.context}' if cluster.context else ''}"],
+        }
+        for title, commands in steps.items():
+            _print(title, *(f"  {command}" for command in commands))
 
 
 def down(kube: Kube, report: Report) -> None:
@@ -172,13 +185,6 @@ def _user(text: str) -> Message:
     return {"role": "user", "content": text}
 
 
-def _write_private(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-
-
 def _print(*lines: str) -> None:
     print(*lines, sep="\n", flush=True)
 
@@ -199,8 +205,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(action: str, context: str | None, report: Report) -> None:
     if action == "down" and not context:
-        HEADER_FILE.unlink(missing_ok=True)
-        Node(Layout(), access.binaries_module.default(), report).down()
+        shutil.rmtree(FILES, ignore_errors=True)
+        Node(Layout(), binaries.default(), report).down()
         return
     with report.step(f"cluster: {context or 'our own'}"):
         kube = Kube(access.obtain(context), NAMESPACE)
@@ -208,7 +214,7 @@ def run(action: str, context: str | None, report: Report) -> None:
         _check_own(kube)
         Demo(kube, report).up()
     else:
-        HEADER_FILE.unlink(missing_ok=True)
+        shutil.rmtree(FILES, ignore_errors=True)
         down(kube, report)
 
 

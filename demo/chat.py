@@ -1,7 +1,7 @@
 """Chats by `curl`, as a person would: the API key is in a file that curl reads, never among its arguments."""
 
 import json
-import shlex
+import os
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,39 +23,34 @@ class Answer:
 
 @dataclass(frozen=True)
 class Curl:
-    """A routing Service and the file with the `Authorization` header of its API key."""
+    """A routing Service, and the folder of the files that curl reads and writes."""
 
     url: str
-    header_file: Path
+    folder: Path
 
-    def command(self, dump: str = "-") -> list[str]:
-        return [
-            "curl",
-            "--silent",
-            "--show-error",
-            "--no-buffer",
-            "--fail-with-body",
-            "--header",
-            f"@{self.header_file}",
-            "--header",
-            "Content-Type: application/json",
-            "--data",
-            "@-",
-            "--dump-header",
-            dump,
-            f"{self.url}/v1/chat/completions",
-        ]
+    @property
+    def key_file(self) -> Path:
+        """Holds the `Authorization` header."""
+        return self.folder / "authorization"
 
-    def shown(self, body: dict[str, Any]) -> str:
-        """The same for a person to paste."""
-        parts = [
-            "curl -N",
-            f"-H @{shlex.quote(str(self.header_file))}",
-            "-H 'Content-Type: application/json'",
-            f"-d {shlex.quote(json.dumps(body, ensure_ascii=False))}",
-            f"{self.url}/v1/chat/completions",
-        ]
-        return " ".join(parts)
+    @property
+    def body_file(self) -> Path:
+        return self.folder / "chat.json"
+
+    @property
+    def answer_headers(self) -> Path:
+        return self.folder / "answer-headers"
+
+    def command(self) -> list[str]:
+        """What a person would type."""
+        header = ["-H", f"@{self.key_file}", "-H", "Content-Type: application/json"]
+        return ["curl", "-N", *header, "-d", f"@{self.body_file}", f"{self.url}/v1/chat/completions"]
+
+    def keep_key(self, key: str) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.key_file.unlink(missing_ok=True)
+        with os.fdopen(os.open(self.key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"Authorization: Bearer {key}\n")
 
     def stream(self, messages: Sequence[Message], say: Callable[[str], None]) -> Answer:
         """Send the conversation, give `say` each piece of the answer as it comes.
@@ -63,34 +58,31 @@ class Curl:
         Raises:
             ChatFailed: there was no answer, or it did not end.
         """
-        dump = self.header_file.with_suffix(".answer")
-        process = subprocess.Popen(
-            self.command(str(dump)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert process.stdin and process.stdout and process.stderr
-        with process:
-            process.stdin.write(json.dumps(request(messages)))
-            process.stdin.close()
-            pieces, raw, ended = [], [], False
+        self.body_file.write_text(json.dumps(request(messages), indent=2, ensure_ascii=False))
+        quietly = ["--silent", "--show-error", "--fail-with-body", "--dump-header", str(self.answer_headers)]
+        pieces, raw = [], []
+        with subprocess.Popen(
+            [*self.command(), *quietly], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            assert process.stdout
             for line in process.stdout:
                 raw.append(line)
-                data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
-                ended = ended or data == "[DONE]"
-                if piece := _delta(data):
+                if piece := _delta(line):
                     pieces.append(piece)
                     say(piece)
-            said = process.stderr.read()
-        if process.returncode != 0 or not ended:
-            raise ChatFailed(f"{said.strip()} {''.join(raw)[-1000:]}".strip())
-        return Answer("".join(pieces), _headers(dump.read_text()))
+        if process.returncode != 0 or "data: [DONE]\n" not in raw:
+            raise ChatFailed("".join(raw)[-2000:].strip())
+        return Answer("".join(pieces), _headers(self.answer_headers.read_text()))
 
 
 def request(messages: Sequence[Message]) -> dict[str, Any]:
     return {"model": "auto", "stream": True, "messages": list(messages)}
 
 
-def _delta(data: str) -> str:
-    if not data or data == "[DONE]":
+def _delta(line: str) -> str:
+    """The piece of answer in a line of the stream; empty when it holds none."""
+    data = line.removeprefix("data:").strip()
+    if not line.startswith("data:") or data == "[DONE]":
         return ""
     choices = json.loads(data).get("choices") or [{}]
     return str(choices[0].get("delta", {}).get("content") or "")

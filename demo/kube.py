@@ -80,14 +80,20 @@ class Kube:
         Raises:
             NotSeen: none came in time.
         """
-        arguments = ("get", kind, "--field-selector", f"metadata.name={name}")
-        last: Object | None = None
-        with self._lines(*arguments, "--watch", "--output-watch-events", "--output", "json", seconds=seconds) as lines:
+        return self.watch_all(kind, accept, seconds, "--field-selector", f"metadata.name={name}")
+
+    def watch_all(self, kind: str, accept: Callable[[str, Object], bool], seconds: float, *selection: str) -> Object:
+        """As `watch`, over every object of the selection, those that come later too."""
+        arguments = ("get", kind, *selection, "--watch", "--output-watch-events", "--output", "json")
+        last: Object = {}
+        with self._lines(*arguments, seconds=seconds) as lines:
             for event in documents(lines):
-                last = event["object"]
-                if accept(event["type"], event["object"]):
-                    return event["object"]
-        raise NotSeen(f"{kind}/{name} after {seconds:.0f} s: {json.dumps((last or {}).get('status'))}")
+                last = dict(event["object"])
+                if accept(event["type"], last):
+                    return last
+        raise NotSeen(
+            f"kubectl {' '.join(arguments)}: not within {seconds:.0f} s, last seen: {json.dumps(last)[:2000]}"
+        )
 
     def follow(self, *arguments: str, accept: Callable[[str], bool], seconds: float = 60) -> str:
         """The first line of `kubectl logs --follow …` that `accept` takes.

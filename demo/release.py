@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo.kube import Kube, KubectlFailed, Object, parsed
+from demo.kube import Kube, Object, parsed
+from lingma_contract.names import Label
 
 ROOT = Path(__file__).parents[1]
 CHART = ROOT / "charts" / "lingma-operator"
@@ -81,7 +82,7 @@ class Release:
         ).split()
 
     def _settle_definition(self) -> bool:
-        """Whether this release is the one that holds the CRD, which all releases of a cluster share and none takes along.
+        """Whether this release is the one that holds the CRD, which all releases of a cluster share.
 
         A definition that an uninstalled release left behind is taken over. One of a living release is that release's;
         on a cluster of our own it is brought up to date all the same.
@@ -100,7 +101,7 @@ class Release:
             return False
         owner = (f"{OWNER}-name={self.name}", f"{OWNER}-namespace={self.kube.namespace}")
         self.kube.run("annotate", "crd", CRD, "--overwrite", *owner)
-        self.kube.run("label", "crd", CRD, "--overwrite", "app.kubernetes.io/managed-by=Helm")
+        self.kube.run("label", "crd", CRD, "--overwrite", f"{Label.MANAGED_BY}=Helm")
         return True
 
     def _definition(self) -> Object | None:
@@ -153,6 +154,3 @@ def _digest(values: Mapping[str, Any]) -> str:
     for path in sorted(path for path in CHART.rglob("*") if path.is_file()):
         digest.update(f"\0{path.relative_to(CHART)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-__all__ = ["CHART", "CRD", "HelmFailed", "KubectlFailed", "Release", "namespace", "simulated"]
