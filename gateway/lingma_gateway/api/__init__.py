@@ -1,0 +1,1 @@
+"""HTTP: routes, streaming, health. The only package that knows FastAPI."""

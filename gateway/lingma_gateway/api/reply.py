@@ -1,0 +1,127 @@
+"""Sends the events of a turn as they come: the status is held until the first one, so that a failure is a status."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from typing import Protocol
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from lingma_contract.jsonlog import event
+from lingma_gateway.api.access import Access
+from lingma_gateway.codec import sse
+from lingma_gateway.errors import GatewayError
+from lingma_gateway.events import StreamEvent
+
+log = logging.getLogger(__name__)
+
+KEEP_ALIVE_S = 15.0
+"""Proxies drop a silent connection after 60 s; comments of this kind disturb no client (clients page, section 4)."""
+
+_SSE_HEADERS = {
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+    "connection": "keep-alive",
+}
+
+
+class Encoder(Protocol):
+    """A dialect's form of an answer."""
+
+    @property
+    def media_type(self) -> str: ...
+
+    def encode(self, event: StreamEvent) -> bytes: ...
+
+
+class Reply(Response):
+    """An answer in one of a dialect's two forms. A client that goes away ends the turn at once."""
+
+    def __init__(
+        self,
+        run: AsyncGenerator[StreamEvent, None],
+        encoder: Encoder,
+        fields: Callable[[], Mapping[str, str]],
+        access: Access,
+        keep_alive_s: float = KEEP_ALIVE_S,
+    ) -> None:
+        self.background = None
+        self._run = run
+        self._encoder = encoder
+        self._fields = fields
+        self._access = access
+        self._keep_alive_s = keep_alive_s
+        self._streaming = encoder.media_type == sse.MEDIA_TYPE
+        self._begun = False
+        self._writing = asyncio.Lock()
+        self._last_write = time.monotonic()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sender = asyncio.create_task(self._send_all(send))
+        gone = asyncio.create_task(_disconnected(receive))
+        tasks = [sender, gone]
+        if self._streaming:
+            tasks.append(asyncio.create_task(self._keep_alive(send)))
+        try:
+            await asyncio.wait({sender, gone}, return_when=asyncio.FIRST_COMPLETED)
+            self._access.client_gone = not sender.done()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if not sender.cancelled():
+            self._conclude(sender)
+
+    def _conclude(self, sender: "asyncio.Task[None]") -> None:
+        """Before the first byte a failure is an answer of its own; after it, the connection ends without an end."""
+        error = sender.exception()
+        if error is None:
+            return
+        if not self._begun or not isinstance(error, GatewayError):
+            raise error
+        self._access.aborted = True
+        event(
+            log,
+            "answer_broken_off",
+            level=logging.WARNING,
+            request_id=self._access.request_id,
+            error=type(error).__name__,
+            reason=error.message,
+        )
+
+    async def _send_all(self, send: Send) -> None:
+        async with aclosing(self._run) as produced:
+            async for stream_event in produced:
+                if data := self._encoder.encode(stream_event):
+                    await self._write(send, data)
+        if self._streaming:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _write(self, send: Send, data: bytes) -> None:
+        async with self._writing:
+            self._last_write = time.monotonic()
+            if not self._begun:
+                self._begun = True
+                await send({"type": "http.response.start", "status": 200, "headers": self._head(len(data))})
+            await send({"type": "http.response.body", "body": data, "more_body": self._streaming})
+
+    def _head(self, length: int) -> list[tuple[bytes, bytes]]:
+        headers = {"content-type": self._encoder.media_type, **self._fields()}
+        headers |= _SSE_HEADERS if self._streaming else {"content-length": str(length)}
+        return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+    async def _keep_alive(self, send: Send) -> None:
+        while True:
+            silent_s = time.monotonic() - self._last_write
+            if silent_s >= self._keep_alive_s:
+                await self._write(send, sse.KEEP_ALIVE)
+                silent_s = 0.0
+            await asyncio.sleep(self._keep_alive_s - silent_s)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,122 @@
+"""`lingma-gateway`: `serve` alone, `sidecar` in a pod, `session restore` before Lingma starts."""
+
+import argparse
+import logging
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import uvloop
+from pydantic import SecretStr, ValidationError
+
+from lingma_contract import jsonlog
+from lingma_gateway import runtime, simulation
+from lingma_gateway.api.app import admin_app, client_app
+from lingma_gateway.runtime import ConfigurationError
+from lingma_gateway.server import Endpoint, Servers
+from lingma_gateway.sessions.restore import Outcome, restore
+from lingma_gateway.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the console script."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = Settings()
+        jsonlog.configure(settings.log_level)
+        code = options.run(options, settings)
+    except ValidationError as error:
+        code = _refuse("; ".join(f"{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()))
+    except (ConfigurationError, OSError) as error:
+        code = _refuse(str(error))
+    sys.exit(code)
+
+
+def _refuse(message: str) -> int:
+    print(f"lingma-gateway: {message}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lingma-gateway", description="OpenAI and Anthropic APIs for Lingma.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="run alone, with Lingma processes of its own")
+    serve.add_argument("--simulate", nargs="?", type=int, const=2, metavar="N", help="N simulated accounts (2)")
+    serve.add_argument("--host", help="address to listen on (127.0.0.1)", default="127.0.0.1")
+    serve.add_argument("--port", type=int, help="port to listen on (PORT, 8317)")
+    serve.set_defaults(run=_serve)
+    sidecar = commands.add_parser("sidecar", help="run beside the Lingma of this pod")
+    sidecar.set_defaults(run=_sidecar)
+    session = commands.add_parser("session", help="login sessions").add_subparsers(required=True, metavar="COMMAND")
+    restoring = session.add_parser("restore", help="restore LINGMA_SESSION_BUNDLE_FILE into LINGMA_WORK_DIR")
+    restoring.set_defaults(run=_restore)
+    return parser
+
+
+def _serve(options: argparse.Namespace, settings: Settings) -> int:
+    overrides: dict[str, object] = {"host": options.host}
+    if options.port is not None:
+        overrides["port"] = options.port
+    if options.simulate is not None and not settings.api_keys.get_secret_value():
+        overrides["api_keys"] = SecretStr(simulation.API_KEY)
+    uvloop.run(_serve_alone(settings.model_copy(update=overrides), options.simulate))
+    return 0
+
+
+async def _serve_alone(settings: Settings, simulate: int | None) -> None:
+    async with AsyncExitStack() as stack:
+        names = [f"lingma-{number}" for number in range(1, settings.lingma_instance_count + 1)]
+        if simulate is not None:
+            base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lingma-sim-")))
+            names = simulation.account_names(simulate)
+            settings = await simulation.prepare(settings, base, names)
+        identity = runtime.standalone_identity(settings)
+        pool = runtime.make_pool(settings)
+        instances = runtime.spawned(settings, pool, names)
+        services = await stack.enter_async_context(runtime.running_services(settings, identity, pool, instances))
+        endpoint = Endpoint(client_app(services, with_metrics=True), settings.host, settings.port)
+        servers = Servers([endpoint], services)
+        servers.stop_on_signals()
+        if simulate is not None:
+            print(simulation.greeting(servers.ports[0], names), file=sys.stderr)
+        if settings.allow_anonymous:
+            log.warning("ALLOW_ANONYMOUS is set: whoever reaches this port uses the accounts")
+        await servers.serve()
+
+
+def _sidecar(_options: argparse.Namespace, settings: Settings) -> int:
+    if not settings.metrics_token.get_secret_value():
+        # The second port is closed to all but the operator and monitoring by the account's NetworkPolicy.
+        settings = settings.model_copy(update={"metrics_public": True})
+    uvloop.run(_serve_sidecar(settings))
+    return 0
+
+
+async def _serve_sidecar(settings: Settings) -> None:
+    identity = runtime.sidecar_identity(settings)
+    pool = runtime.make_pool(settings)
+    instances = runtime.attached(settings, pool)
+    async with runtime.running_services(settings, identity, pool, instances) as services:
+        endpoints = [
+            Endpoint(client_app(services, with_metrics=False), settings.host, settings.port),
+            Endpoint(admin_app(services), settings.host, settings.admin_port),
+        ]
+        servers = Servers(endpoints, services)
+        servers.stop_on_signals()
+        await servers.serve()
+
+
+def _restore(_options: argparse.Namespace, settings: Settings) -> int:
+    """Never fails for a missing or broken bundle: the gateway reports that, and there are other ways to log in."""
+    if settings.lingma_session_bundle_file is None:
+        raise ConfigurationError("LINGMA_SESSION_BUNDLE_FILE is not set")
+    work_dir = settings.lingma_work_dir.expanduser()
+    work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    result = restore(work_dir, settings.lingma_session_bundle_file)
+    level = logging.WARNING if result.outcome is Outcome.INVALID else logging.INFO
+    jsonlog.event(log, "session_restore", level=level, outcome=result.outcome.value, message=result.message)
+    return 0

@@ -1,0 +1,1 @@
+"""Wire formats of clients. Each module is pure: `parse` a body into a Turn, `encode` and `collect` StreamEvents."""

@@ -1,0 +1,80 @@
+"""What can go wrong, whose fault it is, and what the caller is told.
+
+GatewayError
+├── InvalidRequest          the caller's body; names the field
+├── Unauthenticated         the caller's own key
+├── ModelNotFound           UNKNOWN_MODEL=reject and no such model
+├── RequestTooLarge
+├── QueueFull               every slot is taken, and the queue too
+├── NoReadyAccount          no Lingma is connected and logged in
+└── UpstreamError           Lingma's fault
+    ├── UpstreamLost        the connection broke under the turn
+    ├── UpstreamRefused     a finish with an error status, or an RPC error
+    ├── UpstreamProtocol    bytes that are not the protocol
+    └── UpstreamTimeout     no first event, or silence between events
+"""
+
+from lingma_contract import errors as contract
+from lingma_contract.errors import Dialect, Fault, Rendered
+
+
+class GatewayError(Exception):
+    """Base: `fault` knows the status and the form in each dialect; the message is for the caller."""
+
+    fault: Fault = contract.INTERNAL
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+    def render(self, dialect: Dialect, request_id: str) -> Rendered:
+        """The error as it goes over the wire."""
+        return contract.render(
+            self.fault, dialect, self.message, request_id, param=self.param, retry_after_s=self.retry_after_s
+        )
+
+
+class InvalidRequest(GatewayError):
+    fault = contract.INVALID_REQUEST
+
+
+class Unauthenticated(GatewayError):
+    fault = contract.UNAUTHENTICATED
+
+
+class ModelNotFound(GatewayError):
+    fault = contract.MODEL_NOT_FOUND
+
+
+class RequestTooLarge(GatewayError):
+    fault = contract.TOO_LARGE
+
+
+class QueueFull(GatewayError):
+    fault = contract.QUEUE_FULL
+
+
+class NoReadyAccount(GatewayError):
+    fault = contract.NO_READY_ACCOUNT
+
+
+class UpstreamError(GatewayError):
+    fault = contract.UPSTREAM_FAILED
+
+
+class UpstreamLost(UpstreamError):
+    """The connection to Lingma broke."""
+
+
+class UpstreamRefused(UpstreamError):
+    """Lingma answered with an error."""
+
+
+class UpstreamProtocol(UpstreamError):
+    """Lingma sent what the protocol does not know."""
+
+
+class UpstreamTimeout(UpstreamError):
+    fault = contract.UPSTREAM_TIMEOUT

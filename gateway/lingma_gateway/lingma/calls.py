@@ -1,0 +1,103 @@
+"""What Lingma is asked: a Turn as the params of `chat/ask`, and the params of the other calls. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from lingma_gateway.conversation import Message, Part, Role, Text, ToolCall, ToolResult, Turn
+
+CLIENT_NAME = "lingma-openai-gateway"
+"""Kept from the earlier gateway."""
+CLIENT_VERSION = "0.1.0"
+
+
+def initialize(process_id: int | None) -> dict[str, Any]:
+    """Params of `initialize`. `process_id` is None when Lingma runs in another container: our pid is no one there."""
+    return {
+        "processId": process_id,
+        "clientInfo": {"name": CLIENT_NAME, "version": CLIENT_VERSION},
+        "capabilities": {},
+        "workspaceFolders": [],
+        "rootUri": None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What one `chat/ask` needs beside the prompt."""
+
+    request_id: str
+    model_key: str
+    workspace: str
+    """An empty folder: without one Lingma logs `workspacePath is empty` and may fail."""
+    locale: str
+
+
+def ask(ask: Ask, prompt: str) -> dict[str, Any]:
+    """Params of `chat/ask` for a new session in chat mode."""
+    return {
+        "requestId": ask.request_id,
+        "sessionId": "",
+        "sessionType": "chat",
+        "chatTask": "FREE_INPUT",
+        "mode": "chat",
+        "source": 1,
+        "stream": True,
+        "isReply": False,
+        "taskDefinitionType": "system",
+        "codeLanguage": "",
+        # The plugin reads questionText; the earlier gateway, proven on real ones, sent all five (parity, section 4).
+        "questionText": prompt,
+        "content": prompt,
+        "text": prompt,
+        "message": prompt,
+        "chatContext": {
+            "text": prompt,
+            "features": [],
+            "preferredLanguage": ask.locale,
+            "localeLang": ask.locale,
+        },
+        "extra": {"modelConfig": {"key": ask.model_key}, "workspacePath": ask.workspace},
+        # One account serves many keys and must not remember one for another.
+        "pluginPayloadConfig": {"isEnableAutoMemory": False, "isEnableAskAgent": False, "isEnableProjectRule": False},
+    }
+
+
+def stop(request_id: str, session_id: str) -> dict[str, Any]:
+    """Params of `chat/stop`."""
+    return {"requestId": request_id, "sessionId": session_id}
+
+
+def denied_tool(params: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a `tool/invoke`: denied. No result is ever invented for work that nobody did."""
+    return {
+        "toolCallId": params.get("toolCallId", ""),
+        "name": params.get("name", ""),
+        "success": False,
+        "errorMessage": "denied by the gateway's tool policy",
+        "result": {},
+    }
+
+
+def prompt(turn: Turn) -> str:
+    """The conversation as one text: Lingma has no roles. A lone user message goes as it is."""
+    if len(turn.messages) == 1 and turn.messages[0].role is Role.USER:
+        return _message_text(turn.messages[0])
+    return "\n\n".join(_entry(message) for message in turn.messages if message.parts)
+
+
+def _entry(message: Message) -> str:
+    return f"[{message.role.value}]\n{_message_text(message)}"
+
+
+def _message_text(message: Message) -> str:
+    return "\n".join(_part_text(part) for part in message.parts)
+
+
+def _part_text(part: Part) -> str:
+    match part:
+        case Text(text):
+            return text
+        case ToolCall(id, name, arguments):
+            return f"[tool_call {id}] {name} {arguments}"
+        case ToolResult(id, text):
+            return f"[tool_result {id}]\n{text}"

@@ -1,0 +1,193 @@
+"""One WebSocket to Lingma: requests with their answers, turns with their pushes, and the news that it is lost."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from lingma_contract.jsonlog import event
+from lingma_gateway.codec.frames import MAX_BODY_BYTES, FrameError
+from lingma_gateway.codec.session import Inbound, Malformed, Push, Refusal, Reply, RpcSession, Stray
+from lingma_gateway.errors import UpstreamError, UpstreamLost, UpstreamRefused, UpstreamTimeout
+from lingma_gateway.lingma import calls, updates
+
+log = logging.getLogger(__name__)
+
+Pushed = tuple[str, dict[str, Any]]
+PushListener = Callable[[str, dict[str, Any]], None]
+
+_CONNECT_TIMEOUT_S = 5.0
+
+
+class TurnPushes:
+    """The pushes that belong to one request of ours."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Pushed | UpstreamError] = asyncio.Queue()
+
+    def put(self, item: Pushed | UpstreamError) -> None:
+        self._queue.put_nowait(item)
+
+    async def next(self, timeout_s: float, waited_for: str) -> Pushed:
+        """The next push.
+
+        Raises:
+            UpstreamTimeout: nothing came within `timeout_s` seconds.
+            UpstreamError: the connection was lost, or the call itself was refused.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                item = await self._queue.get()
+        except TimeoutError as error:
+            raise UpstreamTimeout(f"Lingma sent no {waited_for} within {timeout_s:g} seconds") from error
+        if isinstance(item, UpstreamError):
+            raise item
+        return item
+
+
+class Connection:
+    """Made by `open_connection`, which also runs its reader. All methods belong to one event loop."""
+
+    def __init__(self, socket: ClientConnection, rpc_timeout_s: float, on_push: PushListener) -> None:
+        self._socket = socket
+        self._rpc_timeout_s = rpc_timeout_s
+        self._on_push = on_push
+        self._session = RpcSession()
+        self._replies: dict[int, asyncio.Future[Any]] = {}
+        self._turns: dict[str, TurnPushes] = {}
+        self._lost: UpstreamLost | None = None
+
+    async def request(self, method: str, params: dict[str, Any], timeout_s: float | None = None) -> Any:
+        """The result of one call.
+
+        Raises:
+            UpstreamRefused: Lingma answered with an error.
+            UpstreamTimeout: no answer within `timeout_s` (default: the RPC timeout).
+            UpstreamLost: the connection is gone.
+        """
+        limit_s = timeout_s or self._rpc_timeout_s
+        id, data = self._session.request(method, params)
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._replies[id] = reply
+        try:
+            await self._send(data)
+            async with asyncio.timeout(limit_s):
+                return await reply
+        except TimeoutError as error:
+            raise UpstreamTimeout(f"Lingma did not answer {method} within {limit_s:g} seconds") from error
+        finally:
+            self._replies.pop(id, None)
+            self._session.forget(id)
+
+    async def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Send what has no answer."""
+        await self._send(self._session.notify(method, params))
+
+    @contextmanager
+    def turn(self, request_id: str) -> Iterator[TurnPushes]:
+        """Collects the pushes of `request_id` until the block ends."""
+        pushes = TurnPushes()
+        self._turns[request_id] = pushes
+        if self._lost is not None:
+            pushes.put(self._lost)
+        try:
+            yield pushes
+        finally:
+            del self._turns[request_id]
+
+    async def _send(self, data: bytes) -> None:
+        try:
+            await self._socket.send(data, text=True)
+        except ConnectionClosed as error:
+            raise UpstreamLost("the connection to Lingma is lost") from error
+
+    async def read_until_lost(self) -> None:
+        """Handle what arrives until the connection ends; then fail whatever still waits, at once."""
+        try:
+            async for data in self._frames():
+                for inbound in self._session.receive(data):
+                    await self._handle(inbound)
+        except (ConnectionClosed, FrameError, UpstreamLost) as error:
+            event(log, "lingma_connection_lost", level=logging.WARNING, reason=str(error)[:200])
+        finally:
+            self._fail(UpstreamLost("the connection to Lingma was lost"))
+
+    async def _frames(self) -> AsyncIterator[bytes]:
+        while True:
+            data = await self._socket.recv(decode=False)
+            yield data if isinstance(data, bytes) else data.encode()
+
+    async def _handle(self, inbound: Inbound) -> None:
+        match inbound:
+            case Push():
+                await self._handle_push(inbound)
+            case Reply(id, _, result):
+                if (reply := self._replies.get(id)) is not None and not reply.done():
+                    reply.set_result(result)
+            case Refusal(id, method, code, message):
+                if (reply := self._replies.get(id)) is not None and not reply.done():
+                    reply.set_exception(UpstreamRefused(f"Lingma refused {method}: {message[:300]} ({code})"))
+            case Stray(id):
+                event(log, "lingma_stray_answer", level=logging.DEBUG, id=id)
+            case Malformed(reason):
+                event(log, "lingma_malformed_message", level=logging.WARNING, reason=reason)
+
+    async def _handle_push(self, push: Push) -> None:
+        request_id = push.params.get("requestId")
+        turn = self._turns.get(request_id) if isinstance(request_id, str) else None
+        if push.id is not None:
+            if push.method == updates.INVOKE:
+                # A call that belongs to another client of the same Lingma is that client's to answer.
+                if turn is not None:
+                    await self._send(self._session.answer(push.id, calls.denied_tool(push.params)))
+            else:
+                # At once: an unanswered push stalls Lingma.
+                await self._send(self._session.answer(push.id, {}))
+        if turn is not None:
+            turn.put((push.method, push.params))
+        elif request_id is None:
+            self._on_push(push.method, push.params)
+
+    def _fail(self, error: UpstreamLost) -> None:
+        self._lost = error
+        for reply in self._replies.values():
+            if not reply.done():
+                reply.set_exception(error)
+        for turn in self._turns.values():
+            turn.put(error)
+
+
+@asynccontextmanager
+async def open_connection(
+    port: int, *, process_id: int | None, rpc_timeout_s: float, on_push: PushListener
+) -> AsyncIterator[tuple[Connection, "asyncio.Task[None]"]]:
+    """An initialized connection to the Lingma on loopback at `port`, and the task that ends when it is lost.
+
+    Raises:
+        UpstreamLost: nothing listens there, or it is no WebSocket.
+        UpstreamError: `initialize` failed.
+    """
+    try:
+        socket = await connect(
+            f"ws://127.0.0.1:{port}/",
+            open_timeout=_CONNECT_TIMEOUT_S,
+            close_timeout=1.0,
+            ping_interval=None,  # Lingma's own `ping` is the heartbeat
+            max_size=MAX_BODY_BYTES,
+            compression=None,
+            proxy=None,
+        )
+    except (OSError, TimeoutError, WebSocketException) as error:
+        raise UpstreamLost(f"no Lingma answers on port {port}") from error
+    connection = Connection(socket, rpc_timeout_s, on_push)
+    reader = asyncio.create_task(connection.read_until_lost(), name=f"lingma-reader-{port}")
+    try:
+        await connection.request("initialize", calls.initialize(process_id))
+        yield connection, reader
+    finally:
+        await socket.close()
+        await reader

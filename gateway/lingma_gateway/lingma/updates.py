@@ -1,0 +1,101 @@
+"""What Lingma pushes during a turn, as StreamEvents. Pure: one `TurnReader` a turn.
+
+Facts are from the protocol page (push order, chat/answer, chat/think, chat/finish).
+"""
+
+from typing import Any
+
+from lingma_gateway.errors import UpstreamProtocol, UpstreamRefused
+from lingma_gateway.events import Finished, FinishReason, PartKind, PartSequencer, Started, StreamEvent, Usage
+from lingma_gateway.tokens import estimate
+
+ANSWER = "chat/answer"
+THINK = "chat/think"
+FINISH = "chat/finish"
+TOOL_METHODS = ("tool/call/sync", "tool/invoke", "tool/call/approve", "tool/invokeResult")
+INVOKE = "tool/invoke"
+REPORT = "auth/report"
+
+_OK = 200
+
+
+class TurnReader:
+    """Reads the pushes of one turn, in order, and produces events that obey the ordering law."""
+
+    def __init__(self, model_key: str, prompt: str, session_id: str = "") -> None:
+        self._parts = PartSequencer()
+        self._model_key = model_key
+        self._input_tokens = estimate(prompt)
+        self._answer: list[str] = []
+        self._reasoned = 0
+        self._started = False
+        self.session_id = session_id
+        """Lingma's session as far as it is known."""
+        self.finished = False
+
+    def read(self, method: str, params: dict[str, Any]) -> list[StreamEvent]:
+        """The events of one push; `[]` for what says nothing about the answer.
+
+        Raises:
+            UpstreamRefused: the turn finished with an error.
+            UpstreamProtocol: the answer took back text that was already sent on.
+        """
+        session_id = params.get("sessionId")
+        if isinstance(session_id, str) and session_id:
+            self.session_id = session_id
+        match method:
+            case "chat/answer":
+                return self._read_answer(params)
+            case "chat/think":
+                return self._emit(PartKind.REASONING, _string(params, "text"))
+            case "chat/finish":
+                return self._read_finish(params)
+            case _:
+                return []
+
+    def _read_answer(self, params: dict[str, Any]) -> list[StreamEvent]:
+        text = _string(params, "text") or _string(params, "content")
+        if params.get("overwrite") is True:
+            text = self._rest_of(text)
+        return self._emit(PartKind.TEXT, text)
+
+    def _rest_of(self, whole: str) -> str:
+        """What `whole`, which replaces the answer, adds to what was sent on."""
+        sent = "".join(self._answer)
+        if not whole.startswith(sent):
+            raise UpstreamProtocol("Lingma replaced text of the answer that had already been sent")
+        return whole[len(sent) :]
+
+    def _emit(self, kind: PartKind, text: str) -> list[StreamEvent]:
+        if not text:
+            return []
+        if kind is PartKind.TEXT:
+            self._answer.append(text)
+        else:
+            self._reasoned += estimate(text)
+        events = [*self._start(), *self._parts.delta(kind, text)]
+        return events
+
+    def _start(self) -> list[StreamEvent]:
+        if self._started:
+            return []
+        self._started = True
+        return [Started(self._model_key)]
+
+    def _read_finish(self, params: dict[str, Any]) -> list[StreamEvent]:
+        self.finished = True
+        code = params.get("statusCode", _OK)
+        if code != _OK:
+            reason = _string(params, "reason") or "no reason given"
+            raise UpstreamRefused(f"Lingma ended the answer with status {code}: {reason[:500]}")
+        # Chunks are authoritative; fullAnswer may be empty on success, and is all there is when no chunk came.
+        events = [] if self._answer else self._emit(PartKind.TEXT, _string(params, "fullAnswer"))
+        events = [*self._start(), *events] if not events else events
+        output_tokens = estimate("".join(self._answer)) + self._reasoned
+        usage = Usage(self._input_tokens, output_tokens, estimated=True)
+        return [*events, *self._parts.close(), Finished(FinishReason.STOP, usage, self.session_id)]
+
+
+def _string(params: dict[str, Any], key: str) -> str:
+    value = params.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,29 @@
+"""Everything that routes need, made once and passed explicitly."""
+
+from dataclasses import dataclass, field
+
+from lingma_gateway.identity import Identity
+from lingma_gateway.pool import Pool
+from lingma_gateway.settings import Settings
+from lingma_gateway.telemetry.metrics import Metrics
+from lingma_gateway.turns import Turns
+
+
+@dataclass(slots=True)
+class Drain:
+    """Set when the process has been told to end."""
+
+    draining: bool = False
+    """Not ready any more; requests are still served."""
+    closed: bool = False
+    """New requests are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: Settings
+    pool: Pool
+    turns: Turns
+    metrics: Metrics
+    identity: Identity
+    drain: Drain = field(default_factory=Drain)

@@ -1,0 +1,1 @@
+"""Login sessions on disk: reading them, and restoring them from a bundle."""

@@ -1,0 +1,103 @@
+"""Settings of the gateway, read once from the environment. Names that the earlier gateway used are kept."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from lingma_contract.names import Port
+
+
+class Settings(BaseSettings):
+    """Each field's variable is its name in capitals. Times are in seconds."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    host: str = "0.0.0.0"
+    """Address to listen on."""
+    port: int = Field(default=Port.CLIENT, ge=0, le=65535)
+    """Port for clients."""
+    admin_port: int = Field(default=Port.ADMIN, ge=0, le=65535)
+    """Port for probes, admin and metrics of a sidecar."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """`debug` also shows Lingma's stderr."""
+
+    api_keys: SecretStr = SecretStr("")
+    """Keys of clients, comma-separated, each KEY or ID=KEY. Only `serve` reads them."""
+    allow_anonymous: bool = False
+    """Serve without any API key. Whoever reaches the port uses the accounts."""
+    metrics_token: SecretStr = SecretStr("")
+    """Bearer token of /metrics."""
+    metrics_public: bool = False
+    """Serve /metrics without a token."""
+
+    lingma_account: str = "local"
+    """Name of the account of a sidecar (from the pod)."""
+    lingma_account_namespace: str = ""
+    lingma_account_uid: str = "standalone"
+    """UID of the LingmaAccount (from the pod)."""
+    lingma_credentials_dir: Path | None = None
+    """Sidecar: folder of the account's derived credentials."""
+
+    lingma_bin: Annotated[tuple[str, ...], NoDecode] = ("Lingma",)
+    """The Lingma binary: a path, or a JSON list of a command and its arguments."""
+    lingma_work_dir: Path = Path("~/.lingma")
+    """Lingma's work directory; with several instances each has a folder in it."""
+    lingma_instance_count: int = Field(default=1, ge=1, le=64)
+    """Instances that `serve` starts."""
+    lingma_startup_timeout: float = Field(default=120.0, gt=0)
+    """How long Lingma may take until it answers before it counts as dead."""
+    lingma_rpc_timeout: float = Field(default=30.0, gt=0)
+    """How long one call may take."""
+    lingma_ping_interval: float = Field(default=10.0, gt=0)
+    """Between two pings; each also looks at the login. Three unanswered ones mean that Lingma is dead."""
+    lingma_session_bundle_file: Path | None = None
+    """Session bundle, tar.gz or base64 of it."""
+
+    first_event_timeout: float = Field(default=120.0, gt=0)
+    """From a question to the first event of its answer."""
+    idle_timeout: float = Field(default=180.0, gt=0)
+    """Between two events of an answer."""
+    default_model: str = "org_auto"
+    """Served when a request names no model, or one that the account does not have."""
+    unknown_model: Literal["default", "reject"] = "default"
+    """What a model means that the account does not have: the default model, or an error."""
+    locale: str = "zh-CN"
+    """Language that Lingma is told to prefer."""
+    gateway_max_in_flight: int = Field(default=2, ge=1, le=1000)
+    """Turns at once for each account."""
+    gateway_queue_timeout_sec: float = Field(default=30.0, ge=0)
+    """Longest wait for a slot."""
+    gateway_max_queued: int = Field(default=64, ge=0)
+    """Requests that may wait for a slot; more are refused at once."""
+    max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+    """Largest request body."""
+
+    drain_seconds: float = Field(default=300.0, ge=0)
+    """After SIGTERM, how long running answers may take."""
+    drain_propagation_seconds: float = Field(default=5.0, ge=0)
+    """After SIGTERM, how long new requests are still taken, until routers know that this pod goes."""
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("lingma_bin", mode="before")
+    @classmethod
+    def _command(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(json.loads(value)) if value.lstrip().startswith("[") else (value,)
+        return value
+
+    @field_validator("lingma_session_bundle_file", "lingma_credentials_dir", mode="before")
+    @classmethod
+    def _unset(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    def command_line(self) -> str:
+        """The command of Lingma, for messages."""
+        return shlex.join(self.lingma_bin)

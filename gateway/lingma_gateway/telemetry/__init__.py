@@ -1,0 +1,1 @@
+"""What operators of the gateway see: metrics and log lines."""

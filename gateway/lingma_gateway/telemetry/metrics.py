@@ -1,0 +1,58 @@
+"""Metrics of one gateway. Their names are in `lingma_contract.names`; no label holds what a client chose freely."""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from lingma_contract.names import Metric
+from lingma_gateway.pool import Pool
+
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+
+
+class _PoolCollector(Collector):
+    """Reads the pool when it is scraped, so that a gauge is never stale."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        in_flight = GaugeMetricFamily(Metric.POOL_IN_FLIGHT, "Turns that run now", labels=["name"])
+        ready = GaugeMetricFamily(Metric.POOL_READY, "1 when connected and logged in", labels=["name"])
+        for instance in self._pool.instances:
+            in_flight.add_metric([instance.name], instance.in_flight)
+            ready.add_metric([instance.name], float(instance.ready))
+        yield in_flight
+        yield ready
+        yield GaugeMetricFamily(Metric.QUEUED, "Requests that wait for a slot", value=self._pool.queued)
+
+
+class Metrics:
+    """Counters and histograms, in a registry of their own."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(_PoolCollector(pool))
+        self.requests = Counter(
+            Metric.REQUESTS.removesuffix("_total"),
+            "Requests by dialect and status",
+            ["dialect", "status"],
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            Metric.REQUEST_SECONDS, "Whole requests", ["dialect"], buckets=_SECONDS, registry=self.registry
+        )
+        self.first_token_seconds = Histogram(
+            Metric.FIRST_TOKEN_SECONDS, "Request to first event", ["dialect"], buckets=_SECONDS, registry=self.registry
+        )
+        self.tokens = Counter(
+            Metric.TOKENS.removesuffix("_total"), "Tokens, estimated", ["direction"], registry=self.registry
+        )
+        self.rejected = Counter(
+            Metric.REJECTED.removesuffix("_total"), "Requests refused for want of a slot", registry=self.registry
+        )
+        self.tool_events = Counter(
+            Metric.TOOL_EVENTS.removesuffix("_total"), "Tool events of Lingma", ["method"], registry=self.registry
+        )

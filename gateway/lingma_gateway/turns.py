@@ -1,0 +1,134 @@
+"""One turn: take a slot, ask, read until it ends, give everything back. Every exit releases what it took."""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+from lingma_contract.jsonlog import event
+from lingma_gateway.conversation import Turn
+from lingma_gateway.errors import ModelNotFound, UpstreamError
+from lingma_gateway.events import Finished, StreamEvent, Usage
+from lingma_gateway.lingma import calls, models, updates
+from lingma_gateway.lingma.connection import Connection
+from lingma_gateway.lingma.instance import Instance
+from lingma_gateway.pool import Pool
+from lingma_gateway.telemetry.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+_STOP_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """Times in seconds. There is no limit on a whole turn."""
+
+    first_event_timeout_s: float
+    idle_timeout_s: float
+    default_model: str
+    reject_unknown_model: bool
+    locale: str
+
+
+@dataclass(slots=True)
+class TurnRecord:
+    """What is known about a turn so far: for headers, the access log and metrics."""
+
+    request_id: str
+    key_id: str
+    account: str | None = None
+    model: str | None = None
+    usage: Usage | None = None
+    started_at: float = field(default_factory=time.monotonic)
+    first_event_s: float | None = None
+
+
+class Turns:
+    """Runs turns on a pool."""
+
+    def __init__(self, settings: TurnSettings, pool: Pool, metrics: Metrics) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._metrics = metrics
+
+    async def run(self, turn: Turn, record: TurnRecord) -> AsyncGenerator[StreamEvent, None]:
+        """The events of one turn. Closing the generator stops the turn upstream.
+
+        Raises:
+            GatewayError: it could not be run, or broke off.
+        """
+        async with self._pool.slot() as instance:
+            record.account = instance.name
+            record.model = self._model(turn, instance)
+            run = self._ask(turn, instance, record.model, record)
+            try:
+                async for produced in run:
+                    if record.first_event_s is None:
+                        record.first_event_s = time.monotonic() - record.started_at
+                    if isinstance(produced, Finished):
+                        record.usage = produced.usage
+                    yield produced
+            finally:
+                await run.aclose()
+
+    def _model(self, turn: Turn, instance: Instance) -> str:
+        key = models.resolve(turn.model, instance.models, self._settings.default_model)
+        if key is not None:
+            return key
+        if self._settings.reject_unknown_model:
+            raise ModelNotFound(f"the model {turn.model!r} does not exist: GET /v1/models lists them", param="model")
+        return self._settings.default_model
+
+    async def _ask(
+        self, turn: Turn, instance: Instance, model_key: str, record: TurnRecord
+    ) -> AsyncGenerator[StreamEvent, None]:
+        connection = instance.connection()
+        prompt = calls.prompt(turn)
+        ask = calls.Ask(str(uuid.uuid4()), model_key, str(instance.workspace), self._settings.locale)
+        reader = updates.TurnReader(model_key, prompt)
+        with connection.turn(ask.request_id) as pushes:
+            try:
+                # A notification: real ones were seen never to answer it (parity, section 4).
+                await connection.notify("chat/ask", calls.ask(ask, prompt))
+                timeout_s, waited_for = self._settings.first_event_timeout_s, "answer"
+                while not reader.finished:
+                    method, params = await pushes.next(timeout_s, waited_for)
+                    timeout_s, waited_for = self._settings.idle_timeout_s, "more of its answer"
+                    if method in updates.TOOL_METHODS:
+                        self._trace(method, params, instance, record)
+                    for produced in reader.read(method, params):
+                        yield produced
+            finally:
+                if not reader.finished:
+                    await _stop(connection, ask.request_id, reader.session_id)
+
+    def _trace(self, method: str, params: dict[str, Any], instance: Instance, record: TurnRecord) -> None:
+        """One line for each tool event; arguments and results are not logged."""
+        status = params.get("toolCallStatus")
+        self._metrics.tool_events.labels(method=method).inc()
+        event(
+            log,
+            "tool",
+            request_id=record.request_id,
+            key_id=record.key_id,
+            account=instance.name,
+            method=method,
+            tool_call_id=params.get("toolCallId"),
+            name=params.get("name"),
+            status=status.lower() if isinstance(status, str) else None,
+            session_id=params.get("sessionId"),
+            outcome="denied" if method == updates.INVOKE else None,
+        )
+
+
+async def _stop(connection: Connection, request_id: str, session_id: str) -> None:
+    """Tell Lingma to stop, without letting a lost connection hide why the turn ended."""
+    request = connection.request("chat/stop", calls.stop(request_id, session_id), _STOP_TIMEOUT_S)
+    try:
+        await asyncio.shield(asyncio.ensure_future(request))
+    except UpstreamError as error:
+        event(log, "lingma_stop_failed", level=logging.WARNING, reason=str(error)[:200])
