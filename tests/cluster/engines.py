@@ -72,6 +72,7 @@ class Buildah:
                     "build",
                     "--quiet",
                     "--layers",
+                    "--force-rm",
                     "--pull-never",
                     "--isolation=chroot",
                     "--network=host",

@@ -51,7 +51,7 @@ class ImageStore:
 
 
 def load(image: str, layout: Layout, binaries: Binaries, report: Report) -> None:
-    """An image by its name in docker's or buildah's storage, or a tar file as `docker save` and `buildah push` write them."""
+    """An image by its name where docker or buildah keeps it, or a tar file as `docker save` writes it."""
     store = ImageStore(layout, binaries)
     path, engine = Path(image), engines.choose()
     if path.is_file():

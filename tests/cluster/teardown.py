@@ -95,13 +95,17 @@ def _remove_traces(layout: Layout) -> None:
             if link.is_symlink() and os.readlink(link).startswith(f"{layout.root}/"):
                 link.unlink()
         _remove_if_empty(CONTAINER_LOG_LINKS)
-    _remove_dead_socket(DEVICE_PLUGINS / "kubelet.sock")
+    for result in (CNI_RESULTS / "results").glob("*"):
+        if f'"netns":"{layout.root}/' in result.read_text(errors="replace"):
+            result.unlink()
+    for dead in (DEVICE_PLUGINS / "kubelet.sock", *(SHIM_SOCKETS / "s").glob("*")):
+        _remove_dead_socket(dead)
     for folder in (CNI_RESULTS, SHIM_SOCKETS, DEVICE_PLUGINS.parent):
         _prune(folder)
 
 
 def _remove_dead_socket(path: Path) -> None:
-    """Another kubelet on this machine would be listening."""
+    """One that nobody listens on: another engine on this machine would."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))
