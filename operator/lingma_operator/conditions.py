@@ -103,7 +103,8 @@ def judge(observed: Observed) -> list[Verdict]:
 
 
 def _ready(observed: Observed) -> Verdict:
-    if observed.serving and not observed.account.spec.suspend and not observed.conflicts:
+    hindered = observed.account.spec.suspend or observed.conflicts or observed.fault is not None
+    if observed.serving and not hindered:
         return Verdict(ConditionType.READY, "True", "Serving", _serving_message(observed))
     fault = _most_causal(observed)
     return Verdict(ConditionType.READY, "False", fault.reason, fault.message)
@@ -115,25 +116,35 @@ def _most_causal(observed: Observed) -> Fault:
         return _conflict(observed)
     if observed.account.spec.suspend:
         return _SUSPENDED
-    if observed.fault is not None:
-        return observed.fault
-    login = _login_fault(observed.report.health)
-    if login is None and observed.pool_ready == 0:
-        session = observed.session
-        if session.finding not in (SessionFinding.READABLE, SessionFinding.NOT_SET):
-            return Fault(session.finding.value, session.message)
-    if login is not None and observed.up_to_date:
-        return _with_session(login, observed)
-    return _pod_fault(observed) or Fault("EndpointNotReady", "the kubelet has not yet marked the pod as ready")
+    return observed.fault or _upstream_fault(observed) or Fault("EndpointNotReady", "the pod is not marked ready yet")
 
 
-def _with_session(login: Fault, observed: Observed) -> Fault:
-    """A missing login is most often a missing bundle: then say where it should be."""
+def _upstream_fault(observed: Observed) -> Fault | None:
+    """What is wrong with the session, the pod or Lingma, the most causal first."""
+    session = _session_fault(observed)
+    # What the gateway of a pod that is about to be replaced says is no news.
+    login = _login_fault(observed.report.health) if observed.up_to_date else None
+    if session is not None and not _logged_in_anywhere(observed) and (login is None or login.reason in SESSION_FAULTS):
+        return session
+    pod = _pod_fault(observed)
+    if login is not None and (pod is None or login.reason != LoginReason.NOT_CONNECTED):
+        return login
+    if pod is None and observed.report.health is not None and observed.pool_ready == 0:
+        return Fault("NoInstanceReady", _idle_message(observed.report.health))
+    return pod
+
+
+def _session_fault(observed: Observed) -> Fault | None:
+    """What is wrong with the user's Secret."""
     session = observed.session
-    faulty = session.finding not in (SessionFinding.READABLE, SessionFinding.NOT_SET)
-    if faulty and login.reason in SESSION_FAULTS:
-        return Fault(session.finding.value, session.message)
-    return login
+    if session.finding in (SessionFinding.READABLE, SessionFinding.NOT_SET):
+        return None
+    return Fault(session.finding.value, session.message)
+
+
+def _logged_in_anywhere(observed: Observed) -> bool:
+    health = observed.report.health
+    return health is not None and any(item.logged_in for item in health.instances)
 
 
 def _pool_ready(observed: Observed) -> Verdict:
@@ -167,7 +178,7 @@ def _logged_in(observed: Observed) -> Verdict:
 
 def _session_valid(observed: Observed) -> Verdict:
     type_, session = ConditionType.SESSION_VALID, observed.session
-    logged_in = any(item.logged_in for item in observed.report.health.instances) if observed.report.health else False
+    logged_in = _logged_in_anywhere(observed)
     if session.finding is SessionFinding.NOT_SET:
         if logged_in:
             return Verdict(type_, "True", "Accepted", "Lingma is logged in without a session Secret")
