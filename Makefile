@@ -39,7 +39,6 @@ format: setup ## ruff's own form of every file
 	$(BIN)/ruff check --fix -q .
 	$(BIN)/ruff format -q .
 
-
 .PHONY: test
 test: lint ## everything: lint, types, import contracts, unit, protocol and end-to-end on a real cluster
 	$(BIN)/pytest $(PYTEST_ARGS)
@@ -47,3 +46,16 @@ test: lint ## everything: lint, types, import contracts, unit, protocol and end-
 .PHONY: test-fast
 test-fast: setup ## the tests that need no cluster
 	$(BIN)/pytest -m "not e2e" $(PYTEST_ARGS)
+
+.PHONY: crds
+crds: setup ## the CRD anew from the operator's models, for the repository and the chart
+	$(BIN)/lingma-operator crd > crds/lingmaaccounts.lingma.dev.yaml
+	cp crds/lingmaaccounts.lingma.dev.yaml charts/lingma-operator/files/
+
+.PHONY: demo
+demo: setup ## two accounts and a chat on a real Kubernetes; KUBE_CONTEXT=name takes yours
+	@$(BIN)/python -m demo up --context "$(KUBE_CONTEXT)"
+
+.PHONY: demo-down
+demo-down: setup ## remove what `make demo` made
+	@$(BIN)/python -m demo down --context "$(KUBE_CONTEXT)"

@@ -77,7 +77,8 @@ class Header(StrEnum):
     KEY_ID = "x-lingma-key-id"
     """Router to gateway: the name of the client's API key."""
     REASON = "x-lingma-reason"
-    """Answer of the router: how the account was chosen (`token`, `id`, `header`, `session`, `prompt`, `none`)."""
+    """Answer of the router: how the account was chosen (`token`, `id`, `header`, `session`, `prompt`, `none`), with
+    `-spill` when that account was too busy and `-moved` when it could not take the request."""
     REQUEST_ID = "x-request-id"
     CODEX_TURN_STATE = "x-codex-turn-state"
     """Answer to Codex: the affinity token, which it echoes on the next request of the same turn."""
