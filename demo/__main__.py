@@ -15,7 +15,7 @@ from pathlib import Path
 from demo import accounts
 from demo.chat import Answer, ChatFailed, Curl, Message
 from demo.kube import Kube, KubectlFailed, NotSeen, holds
-from demo.release import CRD, HelmFailed, Release, namespace, simulated
+from demo.release import CRD, HelmFailed, NotReady, Release, namespace, simulated
 from lingma_contract.names import Component, Container, Header, Label
 from tests.cluster import access, base, binaries, engines, images, imagestore, packages
 from tests.cluster.layout import Layout
@@ -47,6 +47,7 @@ FAILURES = (
     ChatFailed,
     HelmFailed,
     KubectlFailed,
+    NotReady,
     NotSeen,
 )
 

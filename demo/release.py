@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo.kube import Kube, Object, parsed
+from demo.kube import Kube, KubectlFailed, Object, parsed
 from lingma_contract.names import Label
 
 ROOT = Path(__file__).parents[1]
@@ -20,6 +20,10 @@ OWNER = "meta.helm.sh/release"
 
 class HelmFailed(Exception):
     """Carries what helm said."""
+
+
+class NotReady(Exception):
+    """The release is installed and its programs do not run; carries its pods and the ends of their logs."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,15 @@ class Release:
         """Wait until every replica of both programs is ready.
 
         Raises:
-            KubectlFailed: they are not, in time.
+            NotReady: they are not, in time.
         """
-        for deployment in self._deployments():
-            self.kube.run("rollout", "status", deployment, f"--timeout={seconds}s")
+        try:
+            for deployment in self._deployments():
+                self.kube.run("rollout", "status", deployment, f"--timeout={seconds}s")
+        except KubectlFailed as error:
+            ours = ("-l", f"{Label.INSTANCE}={self.name}")
+            logs = self.kube.run("logs", *ours, "--tail=10", "--prefix")
+            raise NotReady(f"{error}\n{self.kube.run('get', 'pods', *ours)}\n{logs}") from error
 
     def remove(self) -> None:
         """What the operator made beside the release (two Secrets) stays until its namespace goes."""
