@@ -87,7 +87,7 @@ class Kube:
         arguments = ("get", kind, *selection, "--watch", "--output-watch-events", "--output", "json")
         last: Object = {}
         with self._lines(*arguments, seconds=seconds) as lines:
-            for event in documents(lines):
+            for event in watch_events(lines):
                 last = dict(event["object"])
                 if accept(event["type"], last):
                     return last
@@ -162,14 +162,9 @@ def as_list(objects: Sequence[Object]) -> Object:
     return {"apiVersion": "v1", "kind": "List", "items": list(objects)}
 
 
-def documents(lines: Iterator[str]) -> Iterator[Object]:
-    """The JSON objects that kubectl prints one after the other, each indented and closed by a brace of its own line."""
-    held: list[str] = []
-    for line in lines:
-        held.append(line)
-        if line.rstrip() == "}":
-            yield parsed("".join(held))
-            held.clear()
+def watch_events(lines: Iterator[str]) -> Iterator[Object]:
+    """What `--output-watch-events` prints: an event a line. Other lines are kubectl's warnings."""
+    return (parsed(line) for line in lines if line.startswith("{"))
 
 
 def condition(account: Object, kind: str) -> Object | None:
