@@ -69,7 +69,7 @@ class Proxy:
         self._telemetry = telemetry
         self._cooldown = Cooldown(settings.cooldown_s)
         self._bound = Bound(settings.load_factor, settings.load_slack)
-        self._active: set[web.BaseRequest] = set()
+        self._active: dict[int, web.BaseRequest] = {}  # by identity: requests are mappings, which have no hash
         self._idle = asyncio.Event()
         self._idle.set()
         self._aborted = False
@@ -88,13 +88,13 @@ class Proxy:
     def abort_all(self) -> None:
         """Break the connection of every request being handled."""
         self._aborted = True
-        for request in self._active:
+        for request in self._active.values():
             _abort(request)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request. Cancelled when the client goes away."""
         exchange = _exchange(request)
-        self._active.add(request)
+        self._active[id(request)] = request
         self._idle.clear()
         try:
             response = await self._answer(request, exchange)
@@ -106,7 +106,7 @@ class Proxy:
             exchange.error = "the drain's time was up" if self._aborted else None
             raise
         finally:
-            self._active.discard(request)
+            del self._active[id(request)]
             if not self._active:
                 self._idle.set()
             self._telemetry.finished(exchange)

@@ -1,5 +1,6 @@
 """The connections to the accounts' gateways: one request out, the head of its answer back."""
 
+import io
 import logging
 import socket
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ _log = logging.getLogger(__name__)
 
 _SILENT_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 """What aiohttp would add where the client sent none."""
+_MAX_HEADER_BYTES = 64 * 1024
+"""Of one header of an answer: lists of ignored fields grow with the request."""
+_LONG_BODY_BYTES = 256 * 1024
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 15), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
 """Seconds, seconds, probes: a pod that is lost with its node is noticed in half a minute even before an answer began,
 when there is no limit on silence (an answer that is not streamed may take minutes)."""
@@ -59,6 +63,8 @@ class Upstream:
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_SILENT_HEADERS,
+            max_line_size=_MAX_HEADER_BYTES,
+            max_field_size=_MAX_HEADER_BYTES,
         )
         return self
 
@@ -91,7 +97,7 @@ class Upstream:
                 outgoing.method,
                 URL(f"http://{address}{outgoing.target}", encoded=True),
                 headers=headers,
-                data=outgoing.body or None,
+                data=_payload(outgoing.body),
                 allow_redirects=False,
             )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -106,6 +112,11 @@ class Upstream:
         jsonlog.event(
             _log, "upstream-failed", level=logging.WARNING, address=address, problem=f"{type(error).__name__}: {error}"
         )
+
+
+def _payload(body: bytes) -> bytes | io.BytesIO | None:
+    """The body as aiohttp writes it best: a long one piece by piece, as the other end takes it."""
+    return io.BytesIO(body) if len(body) > _LONG_BODY_BYTES else body or None
 
 
 def _socket(info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
