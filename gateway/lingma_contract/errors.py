@@ -106,5 +106,6 @@ def render(
         headers["retry-after-ms"] = str(ceil(bounded * 1000))
     if not fault.retryable:
         headers["x-should-retry"] = "false"
-    body = json.dumps(envelope(fault, dialect, message, request_id, param), ensure_ascii=False).encode()
-    return Rendered(fault.status_in(dialect), headers, body)
+    text = json.dumps(envelope(fault, dialect, message, request_id, param), ensure_ascii=False)
+    # A message may quote a lone surrogate of the caller's JSON; the escape that replaces it is JSON's own.
+    return Rendered(fault.status_in(dialect), headers, text.encode("utf-8", "backslashreplace"))
