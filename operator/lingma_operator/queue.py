@@ -99,7 +99,7 @@ class WorkQueue(Generic[K]):
     """A `Schedule` that workers can wait for."""
 
     def __init__(self, schedule: Schedule[K] | None = None, clock: Callable[[], float] | None = None) -> None:
-        self.schedule: Schedule[K] = schedule or Schedule()
+        self.schedule: Schedule[K] = schedule if schedule is not None else Schedule()
         self._clock = clock or asyncio.get_running_loop().time
         self._changed = asyncio.Event()
         self._closed = False
