@@ -47,15 +47,19 @@ test: lint ## everything: lint, types, import contracts, unit, protocol and end-
 test-fast: setup ## the tests that need no cluster
 	$(BIN)/pytest -m "not e2e" $(PYTEST_ARGS)
 
-.PHONY: crds
-crds: setup ## the CRD anew from the operator's models, for the repository and the chart
-	$(BIN)/lingma-operator crd > crds/lingmaaccounts.lingma.dev.yaml
-	cp crds/lingmaaccounts.lingma.dev.yaml charts/lingma-operator/files/
+# ---- the cluster and the images (tests/cluster) ----
 
-.PHONY: demo
-demo: setup ## two accounts and a chat on a real Kubernetes; KUBE_CONTEXT=name takes yours
-	@$(BIN)/python -m demo up --context "$(KUBE_CONTEXT)"
+.PHONY: cluster-up
+cluster-up: setup ## a one-node Kubernetes on this machine (root); builds its programs the first time
+	@$(BIN)/python -m tests.cluster up
 
-.PHONY: demo-down
-demo-down: setup ## remove what `make demo` made
-	@$(BIN)/python -m demo down --context "$(KUBE_CONTEXT)"
+.PHONY: cluster-down
+cluster-down: setup ## take it away again, leaving nothing behind
+	@$(BIN)/python -m tests.cluster down
+
+.PHONY: images
+images: setup ## build the images; push them too with REGISTRY=host/path [TAG=tag]
+	@$(BIN)/python -m tests.cluster.images --registry "$(REGISTRY)" --tag "$(TAG)"
+
+# ---- the chart and the demo ----
+

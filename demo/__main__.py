@@ -14,10 +14,11 @@ from pathlib import Path
 
 from demo import accounts
 from demo.chat import Answer, ChatFailed, Curl, Message
-from demo.kube import Kube, KubectlFailed, NotSeen, holds
-from demo.release import CRD, HelmFailed, NotReady, Release, namespace, simulated
+from demo.kube import Kube, holds
+from demo.release import CRD, Release, namespace, simulated
 from lingma_contract.names import Component, Container, Header, Label
-from tests.cluster import access, base, binaries, engines, images, imagestore, packages
+from tests.cluster import access, binaries, images
+from tests.cluster.commands import Failure
 from tests.cluster.layout import Layout
 from tests.cluster.node import Node
 from tests.cluster.report import Report, span
@@ -38,21 +39,8 @@ FIRST = """My favourite tree is the maple.
 SECOND = """What did I ask before?
 @sim recall"""
 
-FAILURES = (
-    access.ClusterUnavailable,
-    base.BaseFailed,
-    engines.ImageFailed,
-    imagestore.LoadFailed,
-    packages.MissingPackages,
-    ChatFailed,
-    HelmFailed,
-    KubectlFailed,
-    NotReady,
-    NotSeen,
-)
 
-
-class Refused(Exception):
+class Refused(Failure):
     """The demo would touch what is not its own."""
 
 
@@ -80,7 +68,7 @@ class Demo:
         with self.report.step("images: gateway and operator"):
             references = images.build(report=self.report)
             for reference in references:
-                self.kube.cluster.load(reference)
+                self.kube.cluster.load(reference, self.report)
         release = Release(self.kube, simulated(references))
         with self.report.step(f"helm upgrade --install {release.name} --namespace {NAMESPACE}"):
             self.kube.apply(namespace(NAMESPACE, **{MARK: "true"}))
@@ -198,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = Report()
     try:
         run(options.action, options.context or None, report)
-    except (*FAILURES, Refused) as error:
+    except Failure as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.cluster.commands import Failure
+
 Message = dict[str, str]
 
 
-class ChatFailed(Exception):
+class ChatFailed(Failure):
     """Carries what curl or the router said."""
 
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.cluster.access import Cluster
+from tests.cluster.commands import Failure
 
 Object = dict[str, Any]
 
 FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
 
 
-class KubectlFailed(Exception):
+class KubectlFailed(Failure):
     """Carries what kubectl said. Nothing secret is ever among its arguments: objects go in by standard input."""
 
     def __init__(self, arguments: Sequence[str], said: str) -> None:
@@ -25,7 +26,7 @@ class KubectlFailed(Exception):
         self.said = said
 
 
-class NotSeen(Exception):
+class NotSeen(Failure):
     """The awaited thing did not happen in time; the message says what was seen last."""
 
 
@@ -122,7 +123,7 @@ class Kube:
         """A base URL of a Service as seen from this machine. Our own cluster's addresses are routed here."""
         found = self.get("service", name)
         if found is not None and self.cluster.owned:
-            yield f"http://{found['spec']['clusterIP']}:{port}"
+            yield f"http://{found['spec']['clusterIP']}" + (f":{port}" if port != 80 else "")
             return
         with self.forward(f"service/{name}", port) as url:
             yield url

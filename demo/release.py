@@ -11,6 +11,7 @@ from typing import Any
 
 from demo.kube import Kube, KubectlFailed, Object, parsed
 from lingma_contract.names import Label
+from tests.cluster.commands import Failure
 
 ROOT = Path(__file__).parents[1]
 CHART = ROOT / "charts" / "lingma-operator"
@@ -18,11 +19,11 @@ CRD = "lingmaaccounts.lingma.dev"
 OWNER = "meta.helm.sh/release"
 
 
-class HelmFailed(Exception):
+class HelmFailed(Failure):
     """Carries what helm said."""
 
 
-class NotReady(Exception):
+class NotReady(Failure):
     """The release is installed and its programs do not run; carries its pods and the ends of their logs."""
 
 

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from tests.cluster import access, binaries, imagestore
+from tests.cluster.commands import Failure
 from tests.cluster.components import components
-from tests.cluster.engines import ImageFailed
 from tests.cluster.layout import Layout
 from tests.cluster.node import Node
 from tests.cluster.processes import Processes
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         return run(options, node)
-    except (access.ClusterUnavailable, imagestore.LoadFailed, ImageFailed) as error:
+    except (Failure, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster import binaries as binaries_module
-from tests.cluster import imagestore, network, packages
+from tests.cluster import imagestore, packages
+from tests.cluster.commands import Failure, run
 from tests.cluster.layout import Layout
-from tests.cluster.node import Node, StartFailed
+from tests.cluster.node import Node
 from tests.cluster.report import Report
 
 CAP_NET_ADMIN = 12
 CAP_SYS_ADMIN = 21
 
 
-class ClusterUnavailable(Exception):
+class ClusterUnavailable(Failure):
     """Says exactly why no cluster can be had here, and what to do."""
 
 
@@ -33,12 +32,12 @@ class Cluster:
     owned: bool
     """Whether this package made it, and so may take it down."""
 
-    def load(self, image: str) -> None:
+    def load(self, image: str, report: Report | None = None) -> None:
         """Make an image of this machine's buildah (or docker, for a cluster of the user's) known to the node."""
         if self.owned:
-            imagestore.load(image, Layout(), binaries_module.default(), Report())
+            imagestore.load(image, Layout(), binaries_module.default(), report or Report())
         elif command := load_command(self.context or "", image):
-            _run(command)
+            run(command, ClusterUnavailable)
 
 
 def obtain(context: str | None = None) -> Cluster:
@@ -63,7 +62,7 @@ def unavailable_because() -> str | None:
         return f"a node needs Linux, and this is {platform.system()}; name a cluster of your own with KUBE_CONTEXT"
     if os.geteuid() != 0:
         return "a node needs root: run this as root, or name a cluster of your own with KUBE_CONTEXT"
-    lacking = _lacking_capabilities(Path("/proc/self/status").read_text())
+    lacking = _lacking_capabilities(effective_capabilities())
     if lacking:
         return f"this container lacks {' and '.join(lacking)}: start it privileged, or set KUBE_CONTEXT"
     if binaries_module.default().missing() and binaries_module.find_go() is None:
@@ -74,20 +73,17 @@ def unavailable_because() -> str | None:
     return None
 
 
+def effective_capabilities() -> str:
+    return Path("/proc/self/status").read_text()
+
+
 def _ours() -> Cluster:
     if reason := unavailable_because():
         raise ClusterUnavailable(reason)
     layout, programs = Layout(), binaries_module.default()
     try:
         Node(layout, programs, Report()).up()
-    except (
-        StartFailed,
-        network.NetworkFailed,
-        packages.MissingPackages,
-        binaries_module.BuildFailed,
-        imagestore.LoadFailed,
-        OSError,
-    ) as error:
+    except (Failure, OSError) as error:
         raise ClusterUnavailable(f"no cluster could be started: {error}") from error
     return Cluster(layout.kubeconfig, None, programs.path("kubectl"), programs.path("helm"), owned=True)
 
@@ -100,7 +96,9 @@ def _users_own(context: str) -> Cluster:
     kubectl, helm = Path(found["kubectl"] or ""), Path(found["helm"] or "")
     kubeconfig = os.environ.get("KUBECONFIG", "").split(":")[0] or str(Path.home() / ".kube" / "config")
     try:
-        _run([str(kubectl), "--context", context, "get", "--raw", "/readyz", "--request-timeout=10s"])
+        run(
+            [str(kubectl), "--context", context, "get", "--raw", "/readyz", "--request-timeout=10s"], ClusterUnavailable
+        )
     except ClusterUnavailable as error:
         raise ClusterUnavailable(f"the cluster of context {context} does not answer: {error}") from error
     return Cluster(Path(kubeconfig), context, kubectl, helm, owned=False)
@@ -111,12 +109,3 @@ def _lacking_capabilities(status: str) -> list[str]:
     effective = int(line.split()[1], 16)
     needed = {"CAP_SYS_ADMIN": CAP_SYS_ADMIN, "CAP_NET_ADMIN": CAP_NET_ADMIN}
     return [name for name, bit in needed.items() if not effective >> bit & 1]
-
-
-def _run(command: Sequence[str]) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    except FileNotFoundError as error:
-        raise ClusterUnavailable(f"{command[0]} is not on the PATH") from error
-    if done.returncode != 0:
-        raise ClusterUnavailable(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.cluster.commands import Failure, run
 from tests.cluster.report import Report
 
 NAME = "docker.io/library/debian:bookworm-slim"
@@ -36,23 +36,26 @@ CERTIFICATES = Path("/etc/ssl/certs")
 PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host")
 
 
-class BaseFailed(Exception):
-    """Carries the end of what debootstrap or buildah said."""
+class BaseFailed(Failure):
+    """Debootstrap or buildah could not make it."""
 
 
 def make(report: Report) -> None:
     with report.step(f"making {NAME} with debootstrap"), tempfile.TemporaryDirectory(dir="/var/tmp") as work:
         tree = Path(work) / "tree"
         mirror, _ = mirrors()
-        _run(["debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(tree), mirror])
+        run(["debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(tree), mirror], BaseFailed)
         _slim(tree)
-        container = _run(["buildah", "from", "scratch"]).strip()
+        container = run(["buildah", "from", "scratch"], BaseFailed).strip()
         try:
-            _run(["buildah", "add", "--quiet", container, str(tree), "/"])
-            _run(["buildah", "config", "--cmd", "bash", "--env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", container])
-            _run(["buildah", "commit", "--quiet", container, NAME])
+            run(["buildah", "add", "--quiet", container, str(tree), "/"], BaseFailed)
+            run(
+                ["buildah", "config", "--cmd", "bash", "--env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", container],
+                BaseFailed,
+            )
+            run(["buildah", "commit", "--quiet", container, NAME], BaseFailed)
         finally:
-            _run(["buildah", "rm", container])
+            run(["buildah", "rm", container], BaseFailed)
 
 
 def sources(mirror: str, security: str) -> str:
@@ -68,7 +71,7 @@ def mirrors() -> tuple[str, str]:
     mirror, security = PUBLISHED_MIRROR, PUBLISHED_SECURITY
     if shutil.which("apt-get"):
         form = "$(ORIGIN) $(CODENAME) $(REPO_URI)"
-        for line in _run(["apt-get", "indextargets", "--format", form, "Identifier: Packages"]).splitlines():
+        for line in run(["apt-get", "indextargets", "--format", form, "Identifier: Packages"], BaseFailed).splitlines():
             match line.split(" "):
                 case ["Debian", codename, uri] if codename == SUITE:
                     mirror = uri.rstrip("/")
@@ -87,7 +90,7 @@ def host_access() -> Iterator[list[str]]:
         arguments = ["--volume", f"{file.name}:/{SOURCES}:ro"]
         if CERTIFICATES.is_dir():
             arguments += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
-        yield arguments + pip_arguments(_run([sys.executable, "-m", "pip", "config", "list"]))
+        yield arguments + pip_arguments(run([sys.executable, "-m", "pip", "config", "list"], BaseFailed))
 
 
 def pip_arguments(listed: str) -> list[str]:
@@ -112,10 +115,3 @@ def _slim(tree: Path) -> None:
     for log in (tree / "var/log").rglob("*"):
         if log.is_file():
             log.unlink()
-
-
-def _run(command: Sequence[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        raise BaseFailed(f"{' '.join(command)}: {(done.stderr + done.stdout).strip()[-1500:]}")
-    return done.stdout

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cluster.commands import Failure
 from tests.cluster.layout import cache_home
 from tests.cluster.report import Report
 
@@ -27,7 +28,7 @@ GO_FOLDERS = "/usr/local/go/bin:/usr/lib/go/bin"  # where Go's own installer put
 GO_FLAGS = ("-trimpath", "-buildvcs=false", "-mod=readonly")
 
 
-class BuildFailed(Exception):
+class BuildFailed(Failure):
     """Carries the end of the compiler's own words."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster.binaries import Binaries
+from tests.cluster.commands import attempt
 from tests.cluster.configuration import APISERVER_PORT
 from tests.cluster.layout import NODE, Layout
 from tests.cluster.packages import SYSTEM_PATH
@@ -220,7 +220,7 @@ def _containerd(layout: Layout, binaries: Binaries) -> Probe:
         if not layout.containerd_socket.exists():
             return f"{layout.containerd_socket} is not there"
         command = [str(binaries.path("ctr")), "-a", str(layout.containerd_socket), "--timeout", "3s", "version"]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        done = attempt(command)
         return None if done.returncode == 0 else done.stderr.strip()[-200:]
 
     return probe

@@ -248,7 +248,11 @@ def corefile(zones: Mapping[str, Mapping[str, list[str]]]) -> str:
 def toml(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> str:
     """TOML of strings, numbers, booleans, lists and tables; every such value is written the same way in JSON."""
     tables = {key: value for key, value in tree.items() if isinstance(value, Mapping)}
-    lines = [f"{json.dumps(key)} = {json.dumps(value)}" for key, value in tree.items() if key not in tables]
+    lines = [
+        f"{json.dumps(key)} = {json.dumps(value, ensure_ascii=False)}"
+        for key, value in tree.items()
+        if key not in tables
+    ]
     if path and lines:
         lines.insert(0, "[" + ".".join(json.dumps(part) for part in path) + "]")
     text = "".join(line + "\n" for line in lines)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster import base
+from tests.cluster.commands import Failure, attempt, run
 from tests.cluster.report import Report
 
 ROOT = Path(__file__).parents[2]
 
 
-class ImageFailed(Exception):
-    """Says which image, which command, and the end of what it said."""
+class ImageFailed(Failure):
+    """An image could not be built, kept or pushed."""
 
 
 @dataclass(frozen=True)
@@ -29,33 +29,33 @@ class Docker:
     name = "docker"
 
     def image(self, name: str) -> Image | None:
-        done = _attempt(["docker", "image", "inspect", name])
+        done = attempt(["docker", "image", "inspect", name])
         if done.returncode != 0:
             return None
         (found,) = json.loads(done.stdout)
         return Image(found["Id"], found["Config"].get("Labels") or {})
 
     def build(self, dockerfile: Path, name: str, labels: Mapping[str, str], report: Report) -> None:
-        run(["docker", "build", "--quiet", *_build_arguments(dockerfile, name, labels), str(ROOT)])
+        _run(["docker", "build", "--quiet", *_build_arguments(dockerfile, name, labels), str(ROOT)])
 
     def save(self, name: str, archive: Path) -> None:
-        run(["docker", "save", "--output", str(archive), name])
+        _run(["docker", "save", "--output", str(archive), name])
 
     def push(self, name: str) -> None:
-        run(["docker", "push", "--quiet", name])
+        _run(["docker", "push", "--quiet", name])
 
     def remove(self, name: str) -> None:
-        _attempt(["docker", "image", "rm", name])
+        attempt(["docker", "image", "rm", name])
 
     def names(self) -> list[str]:
-        return run(["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]).split()
+        return _run(["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]).split()
 
 
 class Buildah:
     name = "buildah"
 
     def image(self, name: str) -> Image | None:
-        done = _attempt(["buildah", "inspect", "--type", "image", name])
+        done = attempt(["buildah", "inspect", "--type", "image", name])
         if done.returncode != 0:
             return None
         found = json.loads(done.stdout)
@@ -66,7 +66,7 @@ class Buildah:
         if self.image(base.NAME) is None:
             base.make(report)
         with base.host_access() as access:
-            run(
+            _run(
                 [
                     "buildah",
                     "build",
@@ -83,16 +83,16 @@ class Buildah:
             )
 
     def save(self, name: str, archive: Path) -> None:
-        run(["buildah", "push", "--quiet", name, f"docker-archive:{archive}:{name}"])
+        _run(["buildah", "push", "--quiet", name, f"docker-archive:{archive}:{name}"])
 
     def push(self, name: str) -> None:
-        run(["buildah", "push", "--quiet", name])
+        _run(["buildah", "push", "--quiet", name])
 
     def remove(self, name: str) -> None:
-        _attempt(["buildah", "rmi", name])
+        attempt(["buildah", "rmi", name])
 
     def names(self) -> list[str]:
-        return run(["buildah", "images", "--noheading", "--format", "{{.Name}}:{{.Tag}}"]).split()
+        return _run(["buildah", "images", "--noheading", "--format", "{{.Name}}:{{.Tag}}"]).split()
 
 
 Engine = Docker | Buildah
@@ -100,23 +100,13 @@ Engine = Docker | Buildah
 
 def choose() -> Engine:
     """Docker only when its daemon answers: a client alone builds nothing."""
-    if shutil.which("docker") and _attempt(["docker", "version", "--format", "{{.Server.Version}}"]).returncode == 0:
+    if shutil.which("docker") and attempt(["docker", "version", "--format", "{{.Server.Version}}"]).returncode == 0:
         return Docker()
     return Buildah()
 
 
-def run(command: Sequence[str]) -> str:
-    done = _attempt(command)
-    if done.returncode != 0:
-        raise ImageFailed(f"{' '.join(command)}: {(done.stdout + done.stderr).strip()[-2000:]}")
-    return done.stdout
-
-
-def _attempt(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    except FileNotFoundError as error:
-        raise ImageFailed(f"there is no {command[0]} on the PATH") from error
+def _run(command: Sequence[str]) -> str:
+    return run(command, ImageFailed)
 
 
 def _build_arguments(dockerfile: Path, name: str, labels: Mapping[str, str]) -> list[str]:

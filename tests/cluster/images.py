@@ -10,18 +10,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster import base, engines, packages
-from tests.cluster.engines import ROOT, Engine, ImageFailed
+from tests.cluster import engines, packages
+from tests.cluster.commands import Failure
+from tests.cluster.engines import ROOT
 from tests.cluster.report import Report
 
 LOCAL = "localhost"
 INPUTS_LABEL = "dev.lingma.inputs"
+VERSION_LABEL = "org.opencontainers.image.version"
 DOCKERFILES = {"lingma-gateway": "gateway/Dockerfile", "lingma-operator": "operator/Dockerfile"}
 NAMES = tuple(DOCKERFILES)
 # What the Dockerfiles copy (see .dockerignore).
 INPUTS = (".dockerignore", "pyproject.toml", "README.md", "requirements", "gateway", "operator")
 LEFT_OUT = {"__pycache__"}
 DIGEST_DIGITS = 12
+KEPT_OLDER = 4
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,10 @@ def build(
             report.line(f"{reference}: built before")
             continue
         with report.step(f"building {reference} with {engine.name}"):
-            engine.build(ROOT / DOCKERFILES[name], reference, {INPUTS_LABEL: digest}, report)
-        _forget_older(engine, name, reference)
+            labels = {INPUTS_LABEL: digest, VERSION_LABEL: reference.rpartition(":")[2]}
+            engine.build(ROOT / DOCKERFILES[name], reference, labels, report)
+        for forgotten in older(engine.names(), name, reference):
+            engine.remove(forgotten)
     return references
 
 
@@ -82,11 +87,10 @@ def _inputs(root: Path) -> Iterable[Path]:
             yield from (Path(folder) / file for file in files if not file.endswith(".pyc"))
 
 
-def _forget_older(engine: Engine, name: str, current: str) -> None:
-    """Only of our own making: tags that are digests of inputs."""
-    for reference in engine.names():
-        if reference.startswith(f"{LOCAL}/{name}:dev-") and reference != current:
-            engine.remove(reference)
+def older(names: Iterable[str], name: str, current: str) -> list[str]:
+    """Of our own making (tags that are digests of inputs), newest first; some stay for other checkouts at work."""
+    ours = [each for each in names if each.startswith(f"{LOCAL}/{name}:dev-") and each != current]
+    return ours[KEPT_OLDER:]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for reference in references if options.registry else []:
             with report.step(f"pushing {reference}"):
                 engines.choose().push(reference)
-    except (ImageFailed, base.BaseFailed, packages.MissingPackages) as error:
+    except Failure as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print("\n".join(references))

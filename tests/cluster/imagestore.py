@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import tarfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from tests.cluster import engines
 from tests.cluster.binaries import Binaries
+from tests.cluster.commands import Failure, run
 from tests.cluster.components import environment
 from tests.cluster.layout import Layout
 from tests.cluster.report import Report
@@ -18,7 +17,7 @@ from tests.cluster.report import Report
 NAMESPACE = "k8s.io"  # where the kubelet looks
 
 
-class LoadFailed(Exception):
+class LoadFailed(Failure):
     """Says which image and why."""
 
 
@@ -47,7 +46,7 @@ class ImageStore:
     def _ctr(self, *arguments: str) -> str:
         socket = self._layout.containerd_socket
         command = [str(self._binaries.path("ctr")), "--address", str(socket), "--namespace", NAMESPACE, *arguments]
-        return _run(command, environment(self._layout, self._binaries))
+        return run(command, LoadFailed, env=environment(self._layout, self._binaries))
 
 
 def load(image: str, layout: Layout, binaries: Binaries, report: Report) -> None:
@@ -89,10 +88,3 @@ def _archived(path: Path) -> tuple[str, str]:
     if not tags:
         raise LoadFailed(f"{path} holds an image without a name")
     return str(tags[0]), str(entry["Config"])
-
-
-def _run(command: Sequence[str], env: dict[str, str] | None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=env)
-    if done.returncode != 0:
-        raise LoadFailed(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")
-    return done.stdout

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.cluster.commands import Failure, attempt, run
 from tests.cluster.layout import Network
 
 # kubelet and containerd change or need these. Put back by `down`.
@@ -28,7 +28,7 @@ NODE_SYSCTLS = {
 }
 
 
-class NetworkFailed(Exception):
+class NetworkFailed(Failure):
     """Carries the command and what it said."""
 
 
@@ -41,8 +41,8 @@ def exists(network: Network) -> bool:
     """Whole: a half-made network counts as none."""
     if not network.namespace_file.exists():
         return False
-    links = _run(["ip", "-json", "address", "show"], check=False)
-    routes = _run(["ip", "-json", "route", "show", "via", network.node], check=False)
+    links = attempt(["ip", "-json", "address", "show"]).stdout
+    routes = attempt(["ip", "-json", "route", "show", "via", network.node]).stdout
     return _has_address(links, network.host_link, network.host) and {network.services, network.pods} <= _targets(routes)
 
 
@@ -73,7 +73,7 @@ def remove(network: Network) -> None:
     if (Path("/sys/class/net") / network.host_link).exists():
         _run(["ip", "link", "delete", network.host_link])
     if network.namespace_file.exists():
-        _run(["ip", "netns", "delete", network.namespace], check=False)
+        attempt(["ip", "netns", "delete", network.namespace])
         network.namespace_file.unlink(missing_ok=True)  # a plain file is left when the mount was gone before
     _remove_namespaces_folder(network.namespace_file.parent)
 
@@ -128,8 +128,5 @@ def _parse(output: str) -> list[dict[str, Any]]:
     return [item for item in json.loads(output or "[]") if item]
 
 
-def _run(command: Sequence[str], *, check: bool = True) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if check and done.returncode != 0:
-        raise NetworkFailed(f"{' '.join(command)}: {done.stderr.strip()}")
-    return done.stdout
+def _run(command: Sequence[str]) -> None:
+    run(command, NetworkFailed)

@@ -1,4 +1,8 @@
-"""Brings the node up from whatever state it is in, and says how it is."""
+"""Brings the node up from whatever state it is in, and says how it is.
+
+What other clusters have and this one has not: NetworkPolicies are accepted and not enforced, nothing provisions volumes
+for claims, no image is ever pulled, and nothing outside the machine can be reached from a pod.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from functools import partial
 
 from tests.cluster import cgroups, configuration, files, network, packages, pause, teardown
 from tests.cluster.binaries import Binaries
+from tests.cluster.commands import Failure, attempt
 from tests.cluster.components import Component, components, environment
 from tests.cluster.layout import NODE, Layout
 from tests.cluster.processes import Processes, tail
@@ -27,7 +32,7 @@ POLL_SECONDS = 0.05
 NODE_READY_SECONDS = 120
 
 
-class StartFailed(Exception):
+class StartFailed(Failure):
     """Names the component, what is wrong with it, and the end of its log."""
 
 
@@ -68,7 +73,7 @@ class Node:
                 return
             try:
                 self._start()
-            except (StartFailed, network.NetworkFailed) as error:
+            except (Failure, OSError) as error:
                 self.report.line(f"it can not be repaired ({error}): building it anew")
                 teardown.remove(self.layout, self.report)
                 self._start()
@@ -213,9 +218,7 @@ class Node:
 
     def _kubectl(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = [str(self.binaries.path("kubectl")), f"--kubeconfig={self.layout.kubeconfig}", *arguments]
-        return subprocess.run(
-            command, input=stdin, capture_output=True, text=True, env=environment(self.layout, self.binaries)
-        )
+        return attempt(command, env=environment(self.layout, self.binaries), stdin=stdin)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.cluster.commands import Failure
 from tests.cluster.report import Report
 
 # The program or file that tells whether a package is there.
@@ -22,7 +23,7 @@ IMAGES = {"buildah": "buildah", "debootstrap": "debootstrap"}
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class MissingPackages(Exception):
+class MissingPackages(Failure):
     """Says which packages are needed and why they could not be installed."""
 
 

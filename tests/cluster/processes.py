@@ -128,9 +128,11 @@ def _signal(identities: Sequence[Identity], number: signal.Signals, seconds: flo
             handle = os.pidfd_open(identity.pid)
         except ProcessLookupError:
             continue
-        handles[handle] = identity
         if identity.alive():
             signal.pidfd_send_signal(handle, number)
+            handles[handle] = identity
+        else:
+            os.close(handle)
     waiting = select.poll()
     for handle in handles:
         waiting.register(handle, select.POLLIN)

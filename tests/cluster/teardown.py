@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
 from pathlib import Path
 
 from tests.cluster import cgroups, network
 from tests.cluster.binaries import RECIPE
+from tests.cluster.commands import Failure, attempt, run
 from tests.cluster.layout import Layout
 from tests.cluster.processes import Identity, Processes, identify, kill
 from tests.cluster.report import Report
@@ -79,8 +79,8 @@ def _is_program(entry: Path, programs: set[str], root: Path) -> bool:
 def _unmount(root: Path) -> None:
     """Deepest first; a mount that is still held is detached and goes with its last user."""
     for mount in reversed(_mounts(root)):
-        if subprocess.run(["umount", mount], capture_output=True).returncode != 0:
-            subprocess.run(["umount", "--lazy", mount], capture_output=True, check=True)
+        if attempt(["umount", mount]).returncode != 0:
+            run(["umount", "--lazy", mount], Failure)
 
 
 def _mounts(root: Path) -> list[str]:
