@@ -63,3 +63,15 @@ images: setup ## build the images; push them too with REGISTRY=host/path [TAG=ta
 
 # ---- the chart and the demo ----
 
+.PHONY: crds
+crds: setup ## the CRD anew from the operator's models, for the repository and the chart
+	$(BIN)/lingma-operator crd > crds/lingmaaccounts.lingma.dev.yaml
+	cp crds/lingmaaccounts.lingma.dev.yaml charts/lingma-operator/files/
+
+.PHONY: demo
+demo: setup ## two accounts and a chat on a real Kubernetes; KUBE_CONTEXT=name takes yours
+	@$(BIN)/python -m demo up --context "$(KUBE_CONTEXT)"
+
+.PHONY: demo-down
+demo-down: setup ## remove what `make demo` made
+	@$(BIN)/python -m demo down --context "$(KUBE_CONTEXT)"
