@@ -14,9 +14,9 @@ from pathlib import Path
 
 from demo import accounts
 from demo.chat import Answer, ChatFailed, Curl, Message
-from demo.kube import Kube, holds
+from demo.kube import Kube, Object, holds
 from demo.release import CRD, Release, namespace, simulated
-from lingma_contract.names import Component, Container, Header, Label
+from lingma_contract.names import Component, Container, Header, Label, children_name
 from tests.cluster import access, binaries, images
 from tests.cluster.commands import Failure
 from tests.cluster.layout import Layout
@@ -36,8 +36,9 @@ FIRST = """My favourite tree is the maple.
 @sim delay 60
 @sim say Noted: the maple. You are talking to the simulated account
 @sim whoami"""
-SECOND = """What did I ask before?
-@sim recall"""
+SECOND = """Which tree was it?
+@sim say The maple, as you said. Still the same account:
+@sim whoami"""
 
 
 class Refused(Failure):
@@ -53,7 +54,7 @@ class Demo:
 
     def up(self) -> None:
         release = self._installed()
-        self._accounts_ready()
+        self._accounts_ready(release.values["image"]["gateway"]["tag"])
         self._show_accounts()
         with ExitStack() as open_:
             url = open_.enter_context(self.kube.service(SERVICE, PORT))
@@ -77,7 +78,7 @@ class Demo:
         self.report.line(f"release {'installed' if changed else 'unchanged'}: revision {release.revision()}")
         return release
 
-    def _accounts_ready(self) -> None:
+    def _accounts_ready(self, tag: str) -> None:
         with self.report.step(f"accounts: {' and '.join(PEOPLE)} from simulated session bundles"):
             # A new bundle would be a new login and roll the pod: what is there stays.
             missing = [name for name in PEOPLE if self.kube.get("secret", accounts.secret_name(name)) is None]
@@ -86,6 +87,8 @@ class Demo:
                 self.report.line(f"  {line}")
         with self.report.step("kubectl wait --for=condition=Ready lingmaaccounts --all"):
             for name in PEOPLE:
+                # After an upgrade the accounts stay ready until their pods are replaced.
+                self.kube.watch("pods", f"{children_name(name)}-0", lambda _, pod: _runs(pod, tag), seconds=180)
                 self.kube.watch("lingmaaccounts", name, lambda _, account: holds(account, "Ready"), seconds=180)
 
     def _show_accounts(self) -> None:
@@ -161,6 +164,12 @@ def _check_own(kube: Kube) -> None:
             f"namespace {NAMESPACE} of this cluster was not made by the demo, which would change what is in it; "
             "name another cluster with KUBE_CONTEXT, or remove the namespace"
         )
+
+
+def _runs(pod: Object, tag: str) -> bool:
+    """Whether the pod's gateway is of that tag, and ready."""
+    images_ = {each["name"]: each["image"] for each in pod["spec"]["containers"]}
+    return str(images_[Container.GATEWAY]).endswith(f":{tag}") and holds(pod, "Ready", generation=False)
 
 
 def _is_tool_event(line: str) -> bool:

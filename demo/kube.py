@@ -173,11 +173,11 @@ def condition(account: Object, kind: str) -> Object | None:
     return next((each for each in account.get("status", {}).get("conditions", []) if each["type"] == kind), None)
 
 
-def holds(account: Object, kind: str, status: str = "True") -> bool:
-    """Whether the condition has that status, and is about the object's present generation."""
+def holds(account: Object, kind: str, status: str = "True", *, generation: bool = True) -> bool:
+    """Whether the condition has that status and, where `generation` counts, is about the object's present one."""
     found = condition(account, kind)
     return (
         found is not None
         and found["status"] == status
-        and found.get("observedGeneration") == account["metadata"]["generation"]
+        and (not generation or found.get("observedGeneration") == account["metadata"]["generation"])
     )

@@ -117,6 +117,15 @@ class Lingma:
         self.kube.run("delete", "lingmaaccount", name, "--ignore-not-found", "--timeout=60s")
         self.kube.wait("delete", OWNED_KINDS, "-l", f"{Label.ACCOUNT}={name}", seconds=90)
 
+    def create_unchecked(self, item: Object) -> None:
+        """Without kubectl's own validation: what is refused, the API server refuses."""
+        self.kube.run("create", "--validate=ignore", "--filename", "-", given=json.dumps(item))
+
+    def statefulset(self, account: str) -> Object:
+        found = self.kube.get("statefulset", children_name(account))
+        assert found is not None, f"account {account} has no StatefulSet"
+        return found
+
     def pod(self, account: str) -> Object:
         found = self.kube.get("pod", f"{children_name(account)}-0")
         assert found is not None, f"account {account} has no pod"
