@@ -24,6 +24,7 @@ lock: ## write requirements/*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras $(LOCKED) -o requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml --extra gateway -c requirements/dev.txt $(LOCKED) -o requirements/gateway.txt
 	$(BIN)/uv pip compile pyproject.toml --extra operator -c requirements/dev.txt $(LOCKED) -o requirements/operator.txt
+	echo openai | $(BIN)/uv pip compile - -c requirements/dev.txt $(LOCKED) -o requirements/e2e-client.txt
 	echo hatchling | $(BIN)/uv pip compile - -c requirements/dev.txt $(LOCKED) -o requirements/build.txt
 
 .PHONY: lint
@@ -66,3 +67,18 @@ cluster-down: setup ## take it away again, leaving nothing behind
 .PHONY: images
 images: setup ## build the images; push them too with REGISTRY=host/path [TAG=tag]
 	@$(BIN)/python -m tests.cluster.images --registry "$(REGISTRY)" --tag "$(TAG)"
+
+# ---- the chart and the demo ----
+
+.PHONY: crds
+crds: setup ## the CRD anew from the operator's models, for the repository and the chart
+	$(BIN)/lingma-operator crd > crds/lingmaaccounts.lingma.dev.yaml
+	cp crds/lingmaaccounts.lingma.dev.yaml charts/lingma-operator/files/
+
+.PHONY: demo
+demo: setup ## two accounts and a chat on a real Kubernetes; KUBE_CONTEXT=name takes yours
+	@$(BIN)/python -m demo up --context "$(KUBE_CONTEXT)"
+
+.PHONY: demo-down
+demo-down: setup ## remove what `make demo` made
+	@$(BIN)/python -m demo down --context "$(KUBE_CONTEXT)"

@@ -100,11 +100,10 @@ def candidates(request: Request, resolve: Resolve) -> Iterator[Affinity]:
     """What the request says about its account, the strongest first. Made as far as it is asked for."""
     yield from _hard(request, resolve)
     header = request.headers.get(Header.AFFINITY, "").strip()
-    for value in (header, request.headers.get(Header.CODEX_TURN_STATE, "").strip()):
-        named = resolve(value) if value else None
-        if named is not None and named[0] is Kind.AFFINITY:
-            yield Pinned(Reason.TOKEN, named[1], hard=False)
-    if header:
+    tokens = [header, request.headers.get(Header.CODEX_TURN_STATE, "").strip()]
+    named = [(value, uid) for value in tokens if (uid := _account_of_token(value, resolve))]
+    yield from (Pinned(Reason.TOKEN, uid, hard=False) for _, uid in named)
+    if header and header not in dict(named):
         yield _keyed(Reason.HEADER, request, header)
         return
     uid = _account_of_last_id(request.body, resolve)
@@ -148,6 +147,11 @@ def _state_id(request: Request) -> tuple[str | None, str | None]:
             return value, None
     previous = request.body.get("previous_response_id")
     return (previous, "previous_response_id") if isinstance(previous, str) and previous else (None, None)
+
+
+def _account_of_token(value: str, resolve: Resolve) -> str | None:
+    named = resolve(value)
+    return named[1] if named is not None and named[0] is Kind.AFFINITY else None
 
 
 def _account_of_last_id(body: Mapping[str, Any], resolve: Resolve) -> str | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 _BACKLOG = 1024
 """Connections that wait to be accepted: a team's clients all come back at once after a rollout."""
+_DEAD_AFTER_S = 30
+"""Seconds."""
 _MAX_HEADER_BYTES = 64 * 1024
 """Of one header: Codex puts a JSON document into one."""
 
@@ -41,7 +44,7 @@ class Router:
     watchers: Watchers
     client_port: int
     admin_port: int
-    listener: web.TCPSite
+    listener: web.BaseSite
     background: "asyncio.Task[None]"
     """Ends only by a failure."""
     stop: Stop = field(default_factory=Stop)
@@ -118,11 +121,24 @@ def _server(proxy: Proxy) -> web.Server:
     )
 
 
-async def _listen(runner: web.BaseRunner, host: str, port: int) -> tuple[int, web.TCPSite]:
+async def _listen(runner: web.BaseRunner, host: str, port: int) -> tuple[int, web.BaseSite]:
     await runner.setup()
-    site = web.TCPSite(runner, host, port, backlog=_BACKLOG)
+    site = web.SockSite(runner, _socket(host, port), backlog=_BACKLOG)
     await site.start()
     return int(runner.addresses[0][1]), site
+
+
+def _socket(host: str, port: int) -> socket.socket:
+    """A listening socket whose connections notice, within `_DEAD_AFTER_S`, that the client's machine is gone: without
+    a reset from it, a stream would hold its slot for the quarter of an hour that TCP retransmits."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_AFTER_S * 1000)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _DEAD_AFTER_S // 2)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+    return made
 
 
 async def _background(watchers: Watchers, keys: KeyRing, settings: Settings) -> None:

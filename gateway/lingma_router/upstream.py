@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 
 _SILENT_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 """What aiohttp would add where the client sent none."""
+_MAX_HEADER_BYTES = 64 * 1024
+"""Of one header of an answer: lists of ignored fields grow with the request."""
 _LONG_BODY_BYTES = 256 * 1024
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 15), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
 """Seconds, seconds, probes: a pod that is lost with its node is noticed in half a minute even before an answer began,
@@ -61,6 +63,8 @@ class Upstream:
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_SILENT_HEADERS,
+            max_line_size=_MAX_HEADER_BYTES,
+            max_field_size=_MAX_HEADER_BYTES,
         )
         return self
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import aiohttp
 import kopf
 from aiohttp import web
+from kopf._core.engines.peering import Identity
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from lingma_contract.jsonlog import event
@@ -127,7 +128,12 @@ async def _watch(
     ours = set(asyncio.all_tasks())
     ended = asyncio.Event()
     tasks = await kopf.spawn_tasks(
-        registry=registry, settings=kopf_settings(), standalone=True, stop_flag=ended, **kopf_scope(settings)
+        registry=registry,
+        settings=kopf_settings(),
+        standalone=True,
+        identity=Identity(settings.pod_name),  # kopf would look up the name of a user that no image has
+        stop_flag=ended,
+        **kopf_scope(settings),
     )
     # Kopf takes the signals for itself when it starts; the work in flight is ours to finish, so they are ours.
     take_signals(stop)

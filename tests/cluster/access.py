@@ -32,10 +32,10 @@ class Cluster:
     owned: bool
     """Whether this package made it, and so may take it down."""
 
-    def load(self, image: str) -> None:
+    def load(self, image: str, report: Report | None = None) -> None:
         """Make an image of this machine's buildah (or docker, for a cluster of the user's) known to the node."""
         if self.owned:
-            imagestore.load(image, Layout(), binaries_module.default(), Report())
+            imagestore.load(image, Layout(), binaries_module.default(), report or Report())
         elif command := load_command(self.context or "", image):
             run(command, ClusterUnavailable)
 

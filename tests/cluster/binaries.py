@@ -139,10 +139,20 @@ class Binaries:
     def build(self, report: Report) -> None:
         """All that is not in the cache. An entry appears whole or not at all."""
         for recipe in self.missing():
-            self.cache.mkdir(parents=True, exist_ok=True)
-            with _locked(self.cache / f".{recipe.name}.lock", report, recipe.name):
-                if not self.folder(recipe).is_dir():  # another checkout may have built it meanwhile
-                    self._build(recipe, report)
+            self._ensure(recipe, report)
+
+    def ensure(self, program: str, report: Report) -> Path:
+        """Where `program` is, built now if it is not in the cache: the chart's tests need Helm and no cluster."""
+        (recipe,) = (recipe for recipe in RECIPE.values() if program in recipe.programs)
+        if not self.folder(recipe).is_dir():
+            self._ensure(recipe, report)
+        return self.path(program)
+
+    def _ensure(self, recipe: Recipe, report: Report) -> None:
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with _locked(self.cache / f".{recipe.name}.lock", report, recipe.name):
+            if not self.folder(recipe).is_dir():  # another checkout may have built it meanwhile
+                self._build(recipe, report)
 
     def _build(self, recipe: Recipe, report: Report) -> None:
         for abandoned in self.cache.glob(f".building-{recipe.name}-*"):

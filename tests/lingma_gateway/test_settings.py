@@ -36,7 +36,7 @@ READ = {
     "GATEWAY_QUEUE_TIMEOUT_SEC": ("0", 0.0),
     "GATEWAY_MAX_QUEUED": ("0", 0),
     "MAX_BODY_BYTES": ("1024", 1024),
-    "DRAIN_SECONDS": ("0", 0.0),
+    "LINGMA_DRAIN_SECONDS": ("0", 0.0),
     "DRAIN_PROPAGATION_SECONDS": ("0.5", 0.5),
 }
 """Each variable, a value that is not the default, and what is read."""
@@ -81,7 +81,7 @@ BAD = {
     "GATEWAY_QUEUE_TIMEOUT_SEC": ["-1"],
     "GATEWAY_MAX_QUEUED": ["-1", "many"],
     "MAX_BODY_BYTES": ["1"],
-    "DRAIN_SECONDS": ["-1"],
+    "LINGMA_DRAIN_SECONDS": ["-1"],
     "DRAIN_PROPAGATION_SECONDS": ["-0.1"],
 }
 

@@ -50,6 +50,15 @@ def test_a_token_that_comes_back_names_its_account(header: str) -> None:
     assert wants(headers={header: an_id(Kind.AFFINITY)})[0] == Pinned(Reason.TOKEN, ALICE, hard=False)
 
 
+def test_behind_a_token_stands_what_the_request_itself_says() -> None:
+    token, state = an_id(Kind.AFFINITY, ALICE), an_id(Kind.AFFINITY, BOB)
+    assert wants({"user": "u"}, headers={"x-lingma-affinity": token, "x-codex-turn-state": state}) == [
+        Pinned(Reason.TOKEN, ALICE, hard=False),
+        Pinned(Reason.TOKEN, BOB, hard=False),
+        Keyed(Reason.SESSION, b"team\0u"),
+    ]
+
+
 def test_a_value_that_is_no_token_is_the_clients_own_key() -> None:
     assert wants(headers={"x-lingma-affinity": "my-job-7"}) == [Keyed(Reason.HEADER, b"team\0my-job-7")]
 

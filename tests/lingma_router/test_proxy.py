@@ -15,6 +15,7 @@ from lingma_contract import ids
 from lingma_contract.ids import Kind
 from lingma_router.credentials import Credentials
 from lingma_router.directory import Resource
+from tests.lingma_router.conftest import Lines
 from tests.lingma_router.support import (
     KEY,
     MASTER,
@@ -197,6 +198,22 @@ async def test_a_silent_upstream_is_given_up_in_mid_answer(tmp_path: Path) -> No
         await asyncio.wait_for(made.gateways["alice"].cancelled.wait(), 5)
 
 
+async def test_a_client_that_stops_reading_does_not_keep_its_slot(tmp_path: Path, logged: Lines) -> None:
+    async def flood(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        while True:
+            await response.write(b"data: x\n\n" * 10_000)
+
+    async with world(tmp_path, "alice", idle_timeout_s=0.2) as made:
+        made.gateways["alice"].respond = flood
+        request = f"GET /v1/models HTTP/1.1\r\nhost: h\r\nx-api-key: {KEY}\r\n\r\n"
+        async with connected(made.router.client_port, request):  # which reads 128 KiB ahead and then no more
+            await asyncio.wait_for(made.gateways["alice"].cancelled.wait(), 5)
+            await until(lambda: made.router.loads.counts == {})
+    assert logged("access")[0]["problem"] == "the client stopped reading"
+
+
 async def test_an_old_client_cannot_mistake_a_reset_for_the_end(one: World) -> None:
     script = one.gateways["alice"].respond = Script("broken")
     script.chunks.put_nowait(b"data: 1\n\n")
@@ -354,6 +371,39 @@ async def test_a_client_that_waits_for_100_gets_it(one: World) -> None:
     async with one.client.post(one.url + "/v1/messages", data=b"{}", expect100=True) as answer:
         assert await answer.read() == b"{}"
     assert "expect" not in one.gateways["alice"].received[0].headers
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("DELETE", 204), ("GET", 304), ("OPTIONS", 200)])
+async def test_answers_without_a_body_are_whole(one: World, method: str, status: int) -> None:
+    async def respond(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, headers={"x-own": "1"})
+
+    one.gateways["alice"].respond = respond
+    for _ in range(2):  # the second on the same connection
+        async with one.client.request(method, one.url + "/v1/models/m") as answer:
+            assert (answer.status, await answer.read(), answer.headers["x-own"]) == (status, b"", "1")
+    assert one.gateways["alice"].received[0].method == method
+
+
+async def test_a_long_body_goes_through_whole(one: World) -> None:
+    body = bytes(range(256)) * 3000
+    async with one.client.post(one.url + "/v1/messages", data=body) as answer:
+        assert await answer.read() == body
+
+
+async def test_headers_that_come_twice_stay_two(one: World) -> None:
+    async def respond(request: web.Request) -> web.StreamResponse:
+        response = web.Response()
+        response.headers.add("x-lingma-ignored", "a" * 20_000)
+        response.headers.add("x-lingma-ignored", "b")
+        return response
+
+    one.gateways["alice"].respond = respond
+    async with aiohttp.ClientSession(max_field_size=65536) as client:
+        headers = [("x-api-key", KEY), ("anthropic-beta", "one"), ("anthropic-beta", "two")]
+        async with client.post(one.url + "/v1/messages", headers=headers) as answer:
+            assert answer.headers.getall("x-lingma-ignored") == ["a" * 20_000, "b"]
+    assert one.gateways["alice"].received[0].headers.getall("anthropic-beta") == ["one", "two"]
 
 
 async def test_the_request_id_is_kept_or_made_and_always_returned(one: World) -> None:
