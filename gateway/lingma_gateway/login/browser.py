@@ -21,8 +21,8 @@ from lingma_gateway.login.plan import Failed, HumanKind, HumanNeeded, LoggedIn, 
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser as ChromiumBrowser
+    from playwright.async_api import BrowserContext, Page, Playwright
     from playwright.async_api import Frame as PageFrame
-    from playwright.async_api import Page, Playwright
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +149,7 @@ class ChromiumLogin:
 
     async def _visit(self, browser: "ChromiumBrowser", errand: Errand) -> Outcome:
         context = await browser.new_context(locale="zh-CN", accept_downloads=False, service_workers="block")
+        await _allow_way_back(context)
         page = await context.new_page()
         page.set_default_timeout(_ACTION_MS)
         return await _Visit(page, errand, self._settings).run()
@@ -270,6 +271,16 @@ async def _describe(frame: "PageFrame") -> Frame | None:
     except Error:
         return None
     return Frame(url=frame.url, **shown)
+
+
+async def _allow_way_back(context: "BrowserContext") -> None:
+    """Let the service's page lead to Lingma's port on loopback, which newer Chromiums ask a person about."""
+    from playwright.async_api import Error
+
+    try:
+        await context.grant_permissions(["local-network-access"])
+    except Error:
+        event(log, "login_browser_old", level=logging.DEBUG)  # one that does not know it does not ask either
 
 
 def _environment() -> dict[str, str | float | bool]:

@@ -18,13 +18,11 @@ class Credentials:
 
     def of(self, way: Way) -> tuple[str, ...] | None:
         """What `way` uses; None where that is not complete."""
-        match way:
-            case Way.PERSONAL_TOKEN:
-                parts: tuple[str, ...] = (self.personal_token,)
-            case Way.ACCESS_KEY:
-                parts = (self.access_key, self.secret_key)
-            case Way.BROWSER:
-                parts = (self.username, self.password)
+        parts = {
+            Way.PERSONAL_TOKEN: (self.personal_token,),
+            Way.ACCESS_KEY: (self.access_key, self.secret_key),
+            Way.BROWSER: (self.username, self.password),
+        }[way]
         return parts if all(parts) else None
 
 

@@ -7,6 +7,7 @@ dedicated domain is set before anything that talks to the service. A way that ha
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import assert_never
 
 from lingma_contract.health import LoginReason
 from lingma_gateway.login.state import Login
@@ -241,8 +242,10 @@ def after(
         case Rejected(reason, certain):
             result = Result.REJECTED if certain else Result.REFUSED
             message = f"{_WAY_WORDS[way]} was refused ({reason}): provide another one, or a session bundle"
-        case Failed(reason):
-            result, message = Result.FAILED, reason
+        case Failed(message):
+            result = Result.FAILED
+        case _:
+            assert_never(outcome)
     attempt = Attempt(result, now_s, 1, credential, message, url_issued_s)
     if previous is not None and previous.result is result and previous.credential == credential:
         return replace(attempt, in_a_row=previous.in_a_row + 1)

@@ -32,13 +32,11 @@ def login_params(way: Way, credentials: Credentials) -> dict[str, Any]:
     Raises:
         ValueError: the way does not go through `auth/login`.
     """
-    match way:
-        case Way.PERSONAL_TOKEN:
-            return {"loginType": way.value, "personalToken": credentials.personal_token}
-        case Way.ACCESS_KEY:
-            return {"loginType": way.value, "accessKey": credentials.access_key, "secretKey": credentials.secret_key}
-        case Way.BROWSER:
-            raise ValueError("a browser does not log in by auth/login")
+    if way is Way.PERSONAL_TOKEN:
+        return {"loginType": way.value, "personalToken": credentials.personal_token}
+    if way is Way.ACCESS_KEY:
+        return {"loginType": way.value, "accessKey": credentials.access_key, "secretKey": credentials.secret_key}
+    raise ValueError("a browser does not log in by auth/login")
 
 
 def refusal(result: object) -> Rejected | Failed | None:
