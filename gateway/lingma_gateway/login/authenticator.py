@@ -24,8 +24,6 @@ from lingma_gateway.sessions.source import SessionSource
 log = logging.getLogger(__name__)
 
 _STATUS_POLL_S = 0.5
-_TOKEN_WAIT_S = 20.0
-"""From an accepted auth/login until auth/status says so."""
 
 
 class Caller(Protocol):
@@ -49,6 +47,8 @@ class LoginSettings:
     max_retry: int = 3
     dedicated_domain: str = ""
     refresh: RefreshPolicy = RefreshPolicy(enabled=False, before_s=0.0)
+    token_wait_s: float = 20.0
+    """From an accepted `auth/login` until `auth/status` must say so, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +245,7 @@ class Authenticator:
             return await self._browser.log_in(errand)
         result = await caller.request(token.LOGIN, token.login_params(way, credentials))
         refused = token.refusal(result)
-        return refused if refused is not None else await _until_logged_in(caller)
+        return refused if refused is not None else await _until_logged_in(caller, self._settings.token_wait_s)
 
     async def _refresh(self, caller: Caller, tokens: Tokens) -> bool:
         self._refreshed_s = self._now_s()
@@ -276,8 +276,8 @@ async def _logged_in(caller: Caller) -> bool:
         return False
 
 
-async def _until_logged_in(caller: Caller) -> Outcome:
-    deadline_s = time.monotonic() + _TOKEN_WAIT_S
+async def _until_logged_in(caller: Caller, longest_s: float) -> Outcome:
+    deadline_s = time.monotonic() + longest_s
     while not await _logged_in(caller):
         if time.monotonic() > deadline_s:
             return Failed("Lingma accepted auth/login and is still not logged in")
