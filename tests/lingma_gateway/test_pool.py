@@ -205,6 +205,17 @@ async def test_a_slot_goes_on_to_the_next_when_the_one_who_was_called_is_gone_in
     assert pool.in_flight == 0
 
 
+async def test_a_slot_passes_over_the_one_who_is_just_leaving() -> None:
+    pool = pool_of(Account("a", slots=1))
+    running, leaving, waiting = await started(pool), await queued(pool), await queued(pool)
+    running.tell_to_end()
+    leaving.task.cancel()
+    await waiting.begins()
+    assert leaving.task.cancelled()
+    await waiting.end()
+    assert pool.in_flight == 0
+
+
 async def test_an_account_that_becomes_ready_serves_those_who_wait_at_once() -> None:
     full, late = Account("full", slots=1), Account("late", is_ready=False)
     pool = pool_of(full, late)
