@@ -37,3 +37,25 @@ lint: setup ## ruff, mypy --strict, the import contracts
 format: setup ## ruff's own form of every file
 	$(BIN)/ruff check --fix -q .
 	$(BIN)/ruff format -q .
+
+.PHONY: test
+test: lint ## everything: lint, types, import contracts, unit, protocol and end-to-end on a real cluster
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+.PHONY: test-fast
+test-fast: setup ## the tests that need no cluster
+	$(BIN)/pytest -m "not e2e" $(PYTEST_ARGS)
+
+# ---- the cluster and the images (tests/cluster) ----
+
+.PHONY: cluster-up
+cluster-up: setup ## a one-node Kubernetes on this machine (root); builds its programs the first time
+	@$(BIN)/python -m tests.cluster up
+
+.PHONY: cluster-down
+cluster-down: setup ## take it away again, leaving nothing behind
+	@$(BIN)/python -m tests.cluster down
+
+.PHONY: images
+images: setup ## build the images; push them too with REGISTRY=host/path [TAG=tag]
+	@$(BIN)/python -m tests.cluster.images --registry "$(REGISTRY)" --tag "$(TAG)"

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -134,7 +133,3 @@ def _cache_files(options: argparse.Namespace) -> dict[str, bytes]:
     from lingma_sim.login import cache_files
 
     return cache_files(options.uid, time.time(), options.expires_in, mismatched=options.broken == "mismatch")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

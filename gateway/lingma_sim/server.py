@@ -118,7 +118,8 @@ class Simulator:
             self.journal.log("Deleted user info file.")
         self.machine_id = self.work_dir.machine_id()
         if self.status is Status.LOGIN and self.account is not None:
-            left = self.account.expire_time / 1000 - time.time()
+            # A moment later, so that the clock is past the expiry when the timer fires.
+            left = self.account.expire_time / 1000 - time.time() + 0.01
             timer = asyncio.get_running_loop().call_later(left, self._report_login)
             closing.callback(timer.cancel)
 

@@ -58,7 +58,7 @@ def test_sdks_are_told_not_to_repeat_what_cannot_succeed(fault: Fault, dialect: 
     assert rendered.headers["x-request-id"] == "req-1"
     assert rendered.headers["content-type"] == "application/json"
     assert "retry-after" not in rendered.headers
-    worth_repeating = rendered.status == 429 or rendered.status >= 500
+    worth_repeating = rendered.status in (408, 429) or rendered.status >= 500
     assert rendered.headers.get("x-should-retry") == (None if worth_repeating else "false")
 
 

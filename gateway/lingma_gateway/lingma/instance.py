@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -157,7 +158,7 @@ class Instance:
             return None
 
     async def _connected(self, info: infofile.Info, backoff: Backoff) -> None:
-        pid = None if self._process is None else self._process.pid
+        pid = None if self._process is None else os.getpid()
         async with open_connection(
             info.port, process_id=pid, rpc_timeout_s=self.settings.rpc_timeout_s, on_push=self._pushed
         ) as (connection, reader):
