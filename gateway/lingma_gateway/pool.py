@@ -93,12 +93,16 @@ class Pool:
             self._vacate(instance)
 
     async def _take(self) -> Instance:
-        instance = self._pick()
-        # Nobody overtakes those who wait: a slot may have become free that is theirs.
-        if instance is None or self._waiting:
-            return await self._wait()
-        self._occupy(instance)
-        return instance
+        while True:
+            instance = self._pick()
+            # Nobody overtakes those who wait: a slot may have become free that is theirs.
+            if instance is not None and not self._waiting:
+                self._occupy(instance)
+                return instance
+            instance = await self._wait()
+            if instance.ready:
+                return instance
+            self._vacate(instance)  # lost between the handing over and now
 
     def _occupy(self, instance: Instance) -> None:
         instance.in_flight += 1

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lingma_contract.health import Health
@@ -139,9 +139,9 @@ async def test_a_full_queue_refuses_at_once() -> None:
     await waiting.end()
 
 
-@pytest.mark.parametrize("settings", [{"max_queued": 0}, {"timeout_s": 0.0}])
-async def test_nobody_waits_where_there_is_no_queue(settings: dict[str, float]) -> None:
-    pool = pool_of(Account("a", slots=1), **settings)  # type: ignore[arg-type]
+@pytest.mark.parametrize("limits", [{"max_queued": 0}, {"timeout_s": 0.0}])
+async def test_nobody_waits_where_there_is_no_queue(limits: dict[str, float]) -> None:
+    pool = pool_of(Account("a", slots=1), **limits)  # type: ignore[arg-type]
     running = await started(pool)
     with pytest.raises(QueueFull):
         await Turn(pool).task
@@ -216,6 +216,22 @@ async def test_a_slot_passes_over_the_one_who_is_just_leaving() -> None:
     assert pool.in_flight == 0
 
 
+async def test_an_account_that_is_lost_in_the_moment_of_handing_over_is_not_handed_over() -> None:
+    lost, other = Account("lost", slots=1), Account("other", slots=1)
+    pool = pool_of(lost, other)
+    on_lost, on_other, waiting = await started(pool), await started(pool), await queued(pool)
+    on_lost.tell_to_end()
+    await until(lambda: pool.queued == 0)
+    lost.is_ready = False
+    pool.changed()
+    await until(lambda: pool.queued == 1)
+    await on_other.end()
+    await waiting.begins()
+    assert waiting.account is other
+    await waiting.end()
+    assert pool.in_flight == 0
+
+
 async def test_an_account_that_becomes_ready_serves_those_who_wait_at_once() -> None:
     full, late = Account("full", slots=1), Account("late", is_ready=False)
     pool = pool_of(full, late)
@@ -259,6 +275,7 @@ actions = st.lists(
 )
 
 
+@settings(max_examples=300)
 @given(actions, st.integers(0, 4))
 def test_after_any_storm_all_slots_are_free_and_none_was_given_twice(
     storm: list[tuple[str, int]], max_queued: int
