@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from lingma_gateway.identity import Identity
+from lingma_gateway.lingma.models import Names
 from lingma_gateway.pool import Pool
 from lingma_gateway.settings import Settings
 from lingma_gateway.telemetry.metrics import Metrics
@@ -26,4 +27,5 @@ class Services:
     turns: Turns
     metrics: Metrics
     identity: Identity
+    names: Names
     drain: Drain = field(default_factory=Drain)

@@ -60,6 +60,7 @@ class Connection:
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self._turns: dict[str, TurnPushes] = {}
         self._lost: UpstreamLost | None = None
+        self.finished_turns = 0
 
     async def request(self, method: str, params: dict[str, Any], timeout_s: float | None = None) -> Any:
         """The result of one call.
@@ -148,6 +149,7 @@ class Connection:
                 # At once: an unanswered push stalls Lingma.
                 await self._send(self._session.answer(push.id, {}))
         if turn is not None:
+            self.finished_turns += push.method == updates.FINISH
             turn.put((push.method, push.params))
         elif request_id is None:
             self._on_push(push.method, push.params)

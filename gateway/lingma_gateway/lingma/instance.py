@@ -28,6 +28,9 @@ _INFO_POLL_S = 0.2
 """As the plugin polls `.info` each 0.5 s and the earlier gateway each 0.2 s."""
 _LIVENESS_PINGS = 3
 """Unanswered pings after which Lingma counts as dead."""
+_STABLE_S = 10.0
+"""A Lingma of ours that ends sooner, without a single finished turn, is in a crash loop: the waits go on growing."""
+_MODELS_MAX_AGE_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Instance:
         self.name = settings.name
         self.in_flight = 0
         self.models: tuple[models.Model, ...] = ()
+        self._models_at: float | None = None
         self._source = source
         self._process = process
         self._authenticator = authenticator or Authenticator(settings.name, settings.work_dir, source)
@@ -128,9 +132,12 @@ class Instance:
                 try:
                     info = await self._locate()
                     await self._connected(info, backoff)
+                    why = "the connection was lost"
                 except (UpstreamError, OSError) as error:
+                    why = error.message if isinstance(error, UpstreamError) else f"{error.strerror}"
                     event(log, "lingma_unavailable", level=logging.WARNING, instance=self.name, reason=str(error)[:300])
-                self._disconnected(State.FAILED if backoff.exhausted else State.RECONNECTING)
+                self._disconnected(State.FAILED if backoff.exhausted else State.RECONNECTING, why)
+                await self._end_if_dead()
                 await self._wait_for_change(backoff.next())
         finally:
             self._disconnected(State.CLOSED)
@@ -139,16 +146,42 @@ class Instance:
 
     async def _locate(self) -> infofile.Info:
         """Where Lingma listens; starts it first in spawn mode."""
-        if self._process is not None and self._process.pid is None:
+        if self._process is not None:
+            return await self._located(self._process)
+        while True:
+            info = infofile.read(self.settings.work_dir)
+            if info is not None:
+                return info
+            await asyncio.sleep(_INFO_POLL_S)
+
+    async def _located(self, process: LingmaProcess) -> infofile.Info:
+        """Where the Lingma of ours listens, or one that has its port already."""
+        if await process.running_elsewhere():
+            event(log, "lingma_attached", instance=self.name, port=process.fixed_port)
+            return infofile.Info(process.fixed_port, None, (0, 0))
+        if process.pid is None:
             await asyncio.to_thread(self._source.restore)
-            await self._process.start()
-        deadline = self._clock() + self.settings.startup_timeout_s
-        while (info := infofile.read(self.settings.work_dir)) is None:
-            if self._process is not None and (self._process.pid is None or self._clock() > deadline):
-                await self._process.stop()
-                raise UpstreamError("Lingma ended, or wrote no .info in time, after its start")
+            self._unconnected_since = self._clock()
+            self._restart_wanted = False
+            self._unanswered_pings = 0
+            try:
+                await process.start()
+            except OSError as error:
+                raise UpstreamError(f"Lingma cannot be started (LINGMA_BIN): {error.strerror}") from error
+        while (info := process.info()) is None:
+            if process.pid is None:
+                await process.stop()
+                raise UpstreamError(f"Lingma {process.how_it_ended} before it said where it listens")
+            if not self.alive:
+                raise UpstreamError("Lingma did not say where it listens within LINGMA_STARTUP_TIMEOUT")
             await asyncio.sleep(_INFO_POLL_S)
         return info
+
+    async def _end_if_dead(self) -> None:
+        """In spawn mode nobody else would restart a Lingma that is mute or never came up."""
+        if self._process is not None and self._process.pid is not None and not self.alive:
+            event(log, "lingma_given_up", level=logging.WARNING, instance=self.name, pid=self._process.pid)
+            await self._process.stop()
 
     async def _wait_for_change(self, longest_s: float) -> None:
         """Wait before the next try, but not longer than until `.info` is written anew."""
@@ -168,7 +201,8 @@ class Instance:
             return None
 
     async def _connected(self, info: infofile.Info, backoff: Backoff) -> None:
-        pid = None if self._process is None else os.getpid()
+        # Lingma ends when this process does; one that is not ours must not.
+        pid = os.getpid() if self._process is not None and self._process.pid is not None else None
         async with open_connection(
             info.port, process_id=pid, rpc_timeout_s=self.settings.rpc_timeout_s, on_push=self._pushed
         ) as (connection, reader):
@@ -179,9 +213,14 @@ class Instance:
                 await self._check_login(connection)
                 self._connection = connection
                 self._enter(State.READY)
-                backoff.reset()
+                if self._process is None:
+                    backoff.reset()
+                ready_at = self._clock()
                 while not reader.done():
                     await self._heartbeat(connection, reader)
+                    await self._end_if_dead()
+                if connection.finished_turns or self._clock() - ready_at >= _STABLE_S:
+                    backoff.reset()
             finally:
                 await self._authenticator.stop()
 
@@ -209,8 +248,9 @@ class Instance:
         status = await connection.request("auth/status", {})
         found = login.interpret(status if isinstance(status, dict) else {})
         if found.logged_in:
-            if not self.models or found != self._login:
-                self.models = models.parse(await connection.request("config/queryModels", {}))
+            if not await self._know_models(connection, found):
+                self._set_login(login.NO_MODELS)
+                return
             self._set_login(found)
             if await self._authenticator.keep(connection, status):
                 self._recheck.set()
@@ -222,17 +262,31 @@ class Instance:
                 await self._process.stop()
         self._set_login(step.login)
 
+    async def _know_models(self, connection: Connection, found: login.Login) -> bool:
+        """Have the list of models; False when Lingma answers as one that is logged out."""
+        at = self._models_at
+        if self.models and found == self._login and at is not None and self._clock() - at < _MODELS_MAX_AGE_S:
+            return True
+        listed = await connection.request("config/queryModels", {})
+        if models.says_logged_out(listed):
+            return False
+        self.models, self._models_at = models.parse(listed), self._clock()
+        return True
+
     def _pushed(self, method: str, params: dict[str, Any]) -> None:
         if method in (updates.REPORT, token.TOKEN_UPDATE):
+            self._recheck.set()
+        elif method in updates.MODELS_CHANGED:
+            self._models_at = None
             self._recheck.set()
         elif method in updates.TOOL_METHODS:
             event(log, "tool_unroutable", level=logging.WARNING, instance=self.name, method=method)
 
-    def _disconnected(self, state: State) -> None:
+    def _disconnected(self, state: State, why: str | None = None) -> None:
         self._connection = None
         if self._unconnected_since is None:
             self._unconnected_since = self._clock()
-        self._login = login.NOT_CONNECTED
+        self._login = login.not_connected(why)
         self._enter(state)
 
     def _enter(self, state: State) -> None:

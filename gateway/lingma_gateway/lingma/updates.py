@@ -16,6 +16,7 @@ FINISH = "chat/finish"
 TOOL_METHODS = ("tool/call/sync", "tool/invoke", "tool/call/approve", "tool/invokeResult")
 INVOKE = "tool/invoke"
 REPORT = "auth/report"
+MODELS_CHANGED = ("config/refreshModels", "model/refresh")
 
 _OK = 200
 
