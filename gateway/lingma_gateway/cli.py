@@ -1,4 +1,4 @@
-"""`lingma-gateway`: `serve` alone, `sidecar` in a pod, `session restore` before Lingma starts."""
+"""`lingma-gateway`: `serve` alone, `sidecar` in a pod, `session restore` before Lingma starts, and what asks."""
 
 import argparse
 import logging
@@ -13,7 +13,7 @@ import uvloop
 from pydantic import SecretStr, ValidationError
 
 from lingma_contract import jsonlog
-from lingma_gateway import runtime, simulation
+from lingma_gateway import healthcheck, runtime, settingsdoc, simulation
 from lingma_gateway.accounts import Account
 from lingma_gateway.api.app import admin_app, client_app
 from lingma_gateway.login.credentials import NO_CREDENTIALS
@@ -31,6 +31,8 @@ _LOOPBACK = "127.0.0.1"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the console script."""
     options = _parser().parse_args(arguments)
+    if options.run in (_health, _settings_text):  # neither depends on the settings
+        sys.exit(options.run(options))
     try:
         settings = Settings()
         jsonlog.configure(settings.log_level)
@@ -57,6 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
     sidecar = commands.add_parser("sidecar", help="run beside the Lingma of this pod")
     sidecar.set_defaults(run=_sidecar)
+    checking = commands.add_parser("health", help="whether the gateway at HOST and PORT has a ready Lingma")
+    checking.set_defaults(run=_health)
+    telling = commands.add_parser("settings", help="print the settings, their meanings and defaults")
+    form = telling.add_mutually_exclusive_group(required=True)
+    form.add_argument("--env-example", action="store_true", help="as an .env file")
+    form.add_argument("--markdown", metavar="FILE", type=Path, help="FILE, its tables of settings made anew")
+    telling.set_defaults(run=_settings_text)
     session = commands.add_parser("session", help="login sessions").add_subparsers(required=True, metavar="COMMAND")
     restoring = session.add_parser("restore", help="restore LINGMA_SESSION_BUNDLE_FILE into LINGMA_WORK_DIR")
     restoring.set_defaults(run=_restore)
@@ -130,4 +139,19 @@ def _restore(_options: argparse.Namespace, settings: Settings) -> int:
     result = restore(work_dir, settings.lingma_session_bundle_file)
     level = logging.WARNING if result.outcome is Outcome.INVALID else logging.INFO
     jsonlog.event(log, "session_restore", level=level, outcome=result.outcome.value, message=result.message)
+    return 0
+
+
+def _health(_options: argparse.Namespace) -> int:
+    healthy, line = healthcheck.check()
+    print(line)
+    return 0 if healthy else 1
+
+
+def _settings_text(options: argparse.Namespace) -> int:
+    if options.env_example:
+        text = settingsdoc.env_example()
+    else:
+        text = settingsdoc.with_table(options.markdown.read_text(encoding="utf-8"))
+    print(text, end="")
     return 0

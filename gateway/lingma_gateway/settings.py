@@ -28,7 +28,8 @@ class Settings(BaseSettings):
     """`debug`, `info`, `warning` or `error`; `debug` also shows Lingma's standard error and probes."""
 
     api_keys: SecretStr = SecretStr("")
-    """Keys of clients, comma-separated, each KEY or ID=KEY. Only `serve` reads them."""
+    """Keys of clients, comma-separated, each KEY or ID=KEY. Only `serve` reads them; without any it
+    refuses to start."""
     allow_anonymous: bool = False
     """Serve without any API key. Whoever reaches the port uses the accounts."""
     metrics_token: SecretStr = SecretStr("")
