@@ -12,10 +12,10 @@ DEFAULT_ALIASES = ",".join(
     (
         "gpt-5.5,gpt-5,gpt-5-mini,gpt-4.1,gpt-4o,gpt-4o-mini,o3,o4-mini",
         "claude-opus-4-5,claude-sonnet-4-5,claude-haiku-4-5",
-        "gpt-*,chatgpt-*,codex-*,o1*,o3-*,o4-*,claude-*",
+        "claude-opus-*,claude-sonnet-*,claude-haiku-*",
     )
 )
-"""What OpenAI's and Anthropic's own clients ask for when they are not told otherwise, dated names by `*`."""
+"""What clients of OpenAI and Anthropic ask for when they are not told otherwise; Claude's names end in dates, too."""
 _ANY = "*"
 
 

@@ -1,6 +1,7 @@
 """Puts a gateway together from its settings: as the sidecar of one Lingma, or alone with Lingmas of its own."""
 
 import logging
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -36,6 +37,9 @@ _OF_ONE_ACCOUNT = (
     "lingma_session_bundle",
 )
 """Settings that LINGMA_ACCOUNTS takes the place of; each has a form that names a file, too."""
+
+_SECRETS = frozenset(name.upper() for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
+"""Variables that a Lingma of ours does not inherit: its agent can read its environment."""
 
 
 class ConfigurationError(Exception):
@@ -118,6 +122,7 @@ def spawned(settings: Settings, pool: Pool, of: Sequence[Account]) -> list[Insta
     base = settings.lingma_work_dir.expanduser()
     logins = Logins(settings)
     alone = len(of) == 1
+    environment = {name: value for name, value in os.environ.items() if name.upper() not in _SECRETS}
     instances = []
     for account in of:
         work_dir = base if alone else base / account.name
@@ -125,6 +130,7 @@ def spawned(settings: Settings, pool: Pool, of: Sequence[Account]) -> list[Insta
             account.name,
             settings.lingma_bin,
             work_dir,
+            environment=environment,
             socket_port=settings.lingma_socket_port if alone else 0,
             also_info_in=_DEFAULT_WORK_DIR.expanduser() if alone else None,
         )

@@ -21,6 +21,8 @@ Pushed = tuple[str, dict[str, Any]]
 PushListener = Callable[[str, dict[str, Any]], None]
 
 _CONNECT_TIMEOUT_S = 5.0
+_QUIET = logging.getLogger(f"{__name__}.frames")
+_QUIET.setLevel(logging.WARNING)  # at `debug` the library logs what goes over the wire: prompts, answers and tokens
 
 
 class TurnPushes:
@@ -182,6 +184,7 @@ async def open_connection(
             max_size=MAX_BODY_BYTES,
             compression=None,
             proxy=None,
+            logger=_QUIET,
         )
     except (OSError, TimeoutError, WebSocketException) as error:
         raise UpstreamLost(f"no Lingma answers on port {port}") from error

@@ -12,7 +12,7 @@ from typing import Any
 
 from lingma_contract.health import InstanceHealth, State
 from lingma_contract.jsonlog import event
-from lingma_gateway.errors import NoReadyAccount, UpstreamError
+from lingma_gateway.errors import NoReadyAccount, UpstreamError, UpstreamTimeout
 from lingma_gateway.lingma import infofile, login, models, updates
 from lingma_gateway.lingma.backoff import Backoff
 from lingma_gateway.lingma.connection import Connection, open_connection
@@ -31,6 +31,7 @@ _LIVENESS_PINGS = 3
 _STABLE_S = 10.0
 """A Lingma of ours that ends sooner, without a single finished turn, is in a crash loop: the waits go on growing."""
 _MODELS_MAX_AGE_S = 300.0
+_RECHECK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Instance:
         changed: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         authenticator: Authenticator | None = None,
+        backoff: Callable[[], Backoff] = Backoff,
     ) -> None:
         """Without an `authenticator` the session bundle is the only way to log in."""
         self.settings = settings
@@ -68,6 +70,7 @@ class Instance:
         self._authenticator = authenticator or Authenticator(settings.name, settings.work_dir, source)
         self._changed = changed
         self._clock = clock
+        self._backoff = backoff
         self._state = State.STOPPED
         self._login = login.NOT_CONNECTED
         self._connection: Connection | None = None
@@ -83,8 +86,12 @@ class Instance:
 
     @property
     def ready(self) -> bool:
-        """Connected and logged in."""
-        return self._state is State.READY and self._login.logged_in
+        """Connected, not mute, and logged in."""
+        return self._state is State.READY and self._login.logged_in and not self._mute
+
+    @property
+    def _mute(self) -> bool:
+        return self._unanswered_pings >= _LIVENESS_PINGS
 
     @property
     def health(self) -> InstanceHealth:
@@ -107,7 +114,7 @@ class Instance:
     @property
     def alive(self) -> bool:
         """False when Lingma should be restarted: mute, never up within the startup time, or holding a dead login."""
-        if self._restart_wanted or self._unanswered_pings >= _LIVENESS_PINGS:
+        if self._restart_wanted or self._mute:
             return False
         since = self._unconnected_since
         return since is None or self._clock() - since < self.settings.startup_timeout_s
@@ -124,7 +131,7 @@ class Instance:
 
     async def run(self) -> None:
         """Stay connected until cancelled. Every failure is tried again; none is the end."""
-        backoff = Backoff()
+        backoff = self._backoff()
         self.workspace.mkdir(parents=True, exist_ok=True)
         try:
             while True:
@@ -218,7 +225,8 @@ class Instance:
                 ready_at = self._clock()
                 while not reader.done():
                     await self._heartbeat(connection, reader)
-                    await self._end_if_dead()
+                    if self._mute and self._process is not None:
+                        raise UpstreamTimeout("Lingma does not answer")
                 if connection.finished_turns or self._clock() - ready_at >= _STABLE_S:
                     backoff.reset()
             finally:
@@ -242,6 +250,7 @@ class Instance:
             await self._check_login(connection)
         except UpstreamError as error:
             self._unanswered_pings += 1
+            self._changed()
             event(log, "lingma_ping_failed", level=logging.WARNING, instance=self.name, reason=str(error)[:200])
 
     async def _check_login(self, connection: Connection) -> None:
@@ -250,6 +259,7 @@ class Instance:
         if found.logged_in:
             if not await self._know_models(connection, found):
                 self._set_login(login.NO_MODELS)
+                asyncio.get_running_loop().call_later(_RECHECK_S, self._recheck.set)
                 return
             self._set_login(found)
             if await self._authenticator.keep(connection, status):

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lingma_contract.jsonlog import event
@@ -29,15 +29,18 @@ class LingmaProcess:
         command: Sequence[str],
         work_dir: Path,
         *,
+        environment: Mapping[str, str] | None = None,
         socket_port: int = 0,
         also_info_in: Path | None = None,
         term_wait_s: float = _TERM_WAIT_S,
     ) -> None:
-        """`socket_port`: 0 takes a free one at each start. `also_info_in`: a folder where some builds write `.info`
-        whatever their work directory; it counts only with the pid of this process."""
+        """`environment`: None is the gateway's own. `socket_port`: 0 takes a free one at each start. `also_info_in`: a
+        folder where some builds write `.info` whatever their work directory; it counts only with the pid of this
+        process."""
         self._name = name
         self._command = [*command, "start", "--workDir", str(work_dir)]
         self._work_dir = work_dir
+        self._environment = environment
         self._socket_port = socket_port
         self._also_info_in = also_info_in
         self._term_wait_s = term_wait_s
@@ -113,6 +116,7 @@ class LingmaProcess:
             str(self._socket_port or socket_port),
             "--httpPort",
             str(http_port),
+            env=self._environment,
             cwd=Path(self._command[0]).parent if os.path.isabs(self._command[0]) else None,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
