@@ -71,13 +71,16 @@ _LOOKS_SECRET = re.compile(
     r"|\bLTAI[A-Za-z0-9]{12,}"
     r"|(?<![A-Za-z0-9-])[0-9a-fA-F]{32,}(?![A-Za-z0-9-])"
     # Long, with digits, capitals and small letters: no word, and no key of a model.
-    r"|(?<![A-Za-z0-9+/_=-])(?=[^\s0-9]*[0-9])(?=[^\sA-Z]*[A-Z])(?=[^\sa-z]*[a-z])[A-Za-z0-9+/_=-]{32,}"
+    r"|(?<![A-Za-z0-9+/_=-])(?=[A-Za-z+/_=-]*[0-9])(?=[0-9a-z+/_=-]*[A-Z])"
+    r"(?=[0-9A-Z+/_=-]*[a-z])[A-Za-z0-9+/_=-]{32,}"
 )
 _SECRET_QUERY = re.compile(r"(?i)([?&;](?:[a-z_]*token|auth|nonce|state|code|[a-z_]*key|sign(?:ature)?)=)[^&\s\"'#]+")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"[\w.+-]++@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\w])(?:\+?86[- ]?)?1[3-9]\d{9}(?![\w])")
 _HOME = re.compile(r"(?i)((?:/|\\|%2f)(?:home|users)(?:/|\\{1,2}|%2f))(?:[^/\\%\"'\n]{1,64}(?=\\)|[^/\\%\s\"']+)")
 
+_MAX_TEXT_CHARS = 256 * 1024
+"""Longer texts become their length even when texts are kept: they are images."""
 _MIN_LEARNED = 3
 """Characters: shorter ASCII names would be found in the middle of everything."""
 
@@ -145,6 +148,8 @@ class Masker:
     def _string(self, value: str, below: _Below) -> str:
         if not value:
             return value
+        if below is not _Below.SECRET and (len(value) > _MAX_TEXT_CHARS or value.startswith("data:")):
+            return _length(value)
         match below:
             case _Below.SECRET:
                 return MASK
