@@ -91,9 +91,7 @@ def _check_sizes(folder: Path, minimum: MinimumSizes) -> None:
     for name, least in ((BINARY, minimum.binary), (HELPER, minimum.helper)):
         size = (folder / name).stat().st_size
         if size < least:
-            raise BootstrapError(
-                f"{name} has {size} bytes, fewer than the {least} of a real one: nothing was installed"
-            )
+            raise BootstrapError(f"{name} has only {size} bytes, not {least} or more: nothing was installed")
 
 
 def _replace_folder(staged: Path, folder: Path, aside: Path) -> None:

@@ -90,10 +90,11 @@ class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> urllib.request.Request | None:
         refused = refusal(newurl)
+        if refused is None and urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
+            refused = "it goes from https to http"
         if refused is not None:
-            raise BootstrapError(f"{shown(req.full_url)} redirects to where nothing is fetched from: {refused}")
-        if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
-            raise BootstrapError(f"{shown(req.full_url)} redirects from https to http")
+            fp.close()
+            raise BootstrapError(f"the redirect of {shown(req.full_url)} is not followed: {refused}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
