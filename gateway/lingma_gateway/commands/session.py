@@ -125,6 +125,9 @@ def _restore_for_pod(options: argparse.Namespace, settings: SessionSettings) -> 
         raise CommandFailed("no session bundle is named: use --from FILE, or set LINGMA_SESSION_BUNDLE_FILE")
     jsonlog.configure(settings.log_level)
     work_dir = _made_work_dir(options, settings)
+    # A new volume is empty, and Lingma's own image may not make the folders that it is told to use.
+    for folder in (Path.home(), Path(os.environ.get("TMPDIR", "/tmp"))):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if settings.lingma_session_bundle_file is not None:
         restored = restoring.restore(work_dir, settings.lingma_session_bundle_file)
     else:

@@ -110,8 +110,10 @@ def _keep_aside(work_dir: Path, now_s: float) -> None:
         return
     kept = work_dir / STATE_DIR / _KEPT
     target = kept / f"{now_s:.6f}"
-    target.mkdir(parents=True, mode=0o700, exist_ok=True)
+    for folder in (work_dir / STATE_DIR, kept, target):
+        _private_folder(folder)
     for path in present:
+        path.chmod(0o600)
         os.replace(path, target / path.name)
     for old in sorted(kept.iterdir(), key=lambda folder: folder.name)[:-_KEPT_COUNT]:
         shutil.rmtree(old)
@@ -119,14 +121,19 @@ def _keep_aside(work_dir: Path, now_s: float) -> None:
 
 def _write(work_dir: Path, bundle: Bundle, now_s: float) -> None:
     cache = work_dir / "cache"
-    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    cache.chmod(0o700)
+    _private_folder(cache)
     # `user` comes last: a restore that is cut short leaves a work directory that is logged out, and is done again.
     for name in sorted(bundle.files, key=lambda member: member == "user"):
         _replace(cache / name, bundle.files[name])
     record = json.dumps({"digest": bundle.digest, "time": now_s}).encode()
-    (work_dir / STATE_DIR).mkdir(parents=True, exist_ok=True, mode=0o700)
+    _private_folder(work_dir / STATE_DIR)
     _replace(work_dir / STATE_DIR / _RECORD, record)
+
+
+def _private_folder(folder: Path) -> None:
+    """A folder that only its owner can enter, whoever made it and whatever the umask."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
 
 
 def _replace(path: Path, content: bytes) -> None:
