@@ -79,9 +79,9 @@ class Tap:
         try:
             while True:
                 message = await source.recv()
-                await target.send(message)
-                # After it was sent: nobody waits for the file.
+                # Before it is sent: no answer may stand in the file above what it answers.
                 self._recording.feed(direction, number, message)
+                await target.send(message)
         except ConnectionClosed:
             code = source.close_code or _ABNORMAL[1]
             await target.close(_INTERNAL_ERROR if code in _ABNORMAL else code, source.close_reason or "")
