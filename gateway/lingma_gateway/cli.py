@@ -1,8 +1,10 @@
-"""`lingma-gateway`: `serve` alone, `sidecar` in a pod, `session restore` before Lingma starts, and what asks."""
+"""`lingma-gateway`: `serve` alone, `sidecar` in a pod, and the tools of `lingma_gateway.commands`.
+
+Only `serve` and `sidecar` read the gateway's settings: a tool never fails for a setting that it does not use.
+"""
 
 import argparse
 import logging
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,13 +15,13 @@ import uvloop
 from pydantic import SecretStr, ValidationError
 
 from lingma_contract import jsonlog
-from lingma_gateway import healthcheck, runtime, settingsdoc, simulation
+from lingma_gateway import runtime, settingsdoc, simulation
 from lingma_gateway.accounts import Account
 from lingma_gateway.api.app import admin_app, client_app
+from lingma_gateway.commands import CommandFailed, bootstrap, health, record, session
 from lingma_gateway.login.credentials import NO_CREDENTIALS
 from lingma_gateway.runtime import ConfigurationError
 from lingma_gateway.server import Endpoint, Servers
-from lingma_gateway.sessions.restore import Outcome, restore
 from lingma_gateway.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,12 +33,10 @@ _LOOPBACK = "127.0.0.1"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the console script."""
     options = _parser().parse_args(arguments)
-    if options.run in (_health, _settings_text):  # neither depends on the settings
-        sys.exit(options.run(options))
     try:
-        settings = Settings()
-        jsonlog.configure(settings.log_level)
-        code = options.run(options, settings)
+        code = options.run(options)
+    except CommandFailed as error:
+        code = _refuse(str(error), status=1)
     except ValidationError as error:
         code = _refuse("; ".join(f"{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()))
     except (ConfigurationError, OSError) as error:
@@ -44,9 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str, status: int = 2) -> int:
     print(f"lingma-gateway: {message}", file=sys.stderr)
-    return 2
+    return status
+
+
+def _settings() -> Settings:
+    settings = Settings()
+    jsonlog.configure(settings.log_level)
+    return settings
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,20 +65,20 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
     sidecar = commands.add_parser("sidecar", help="run beside the Lingma of this pod")
     sidecar.set_defaults(run=_sidecar)
-    checking = commands.add_parser("health", help="whether the gateway at HOST and PORT has a ready Lingma")
-    checking.set_defaults(run=_health)
     telling = commands.add_parser("settings", help="print the settings, their meanings and defaults")
     form = telling.add_mutually_exclusive_group(required=True)
     form.add_argument("--env-example", action="store_true", help="as an .env file")
     form.add_argument("--markdown", metavar="FILE", type=Path, help="FILE, its tables of settings made anew")
     telling.set_defaults(run=_settings_text)
-    session = commands.add_parser("session", help="login sessions").add_subparsers(required=True, metavar="COMMAND")
-    restoring = session.add_parser("restore", help="restore LINGMA_SESSION_BUNDLE_FILE into LINGMA_WORK_DIR")
-    restoring.set_defaults(run=_restore)
+    health.add_to(commands)
+    session.add_to(commands)
+    bootstrap.add_to(commands)
+    record.add_to(commands)
     return parser
 
 
-def _serve(options: argparse.Namespace, settings: Settings) -> int:
+def _serve(options: argparse.Namespace) -> int:
+    settings = _settings()
     overrides: dict[str, object] = {}
     if options.host is not None or "host" not in settings.model_fields_set:
         overrides["host"] = options.host or _LOOPBACK
@@ -106,7 +112,8 @@ async def _serve_alone(settings: Settings, simulate: int | None) -> None:
         await servers.serve()
 
 
-def _sidecar(_options: argparse.Namespace, settings: Settings) -> int:
+def _sidecar(_options: argparse.Namespace) -> int:
+    settings = _settings()
     if not settings.metrics_token.get_secret_value():
         # The second port is closed to all but the operator and monitoring by the account's NetworkPolicy.
         settings = settings.model_copy(update={"metrics_public": True})
@@ -126,26 +133,6 @@ async def _serve_sidecar(settings: Settings) -> None:
         servers = Servers(endpoints, services)
         servers.stop_on_signals()
         await servers.serve()
-
-
-def _restore(_options: argparse.Namespace, settings: Settings) -> int:
-    """Never fails for a missing or broken bundle: the gateway reports that, and there are other ways to log in."""
-    if settings.lingma_session_bundle_file is None:
-        raise ConfigurationError("LINGMA_SESSION_BUNDLE_FILE is not set")
-    work_dir = settings.lingma_work_dir.expanduser()
-    # A new volume is empty, and Lingma's own image may not make the folders that it is told to use.
-    for folder in (work_dir, Path.home(), Path(os.environ.get("TMPDIR", "/tmp"))):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    result = restore(work_dir, settings.lingma_session_bundle_file)
-    level = logging.WARNING if result.outcome is Outcome.INVALID else logging.INFO
-    jsonlog.event(log, "session_restore", level=level, outcome=result.outcome.value, message=result.message)
-    return 0
-
-
-def _health(_options: argparse.Namespace) -> int:
-    healthy, line = healthcheck.check()
-    print(line)
-    return 0 if healthy else 1
 
 
 def _settings_text(options: argparse.Namespace) -> int:

@@ -35,6 +35,13 @@ def accounts(tmp_path: Path, bundle_of: BundleOf, *names: str) -> str:
     return json.dumps(entries)
 
 
+def both_log_in(program: Program) -> None:
+    """In either order."""
+    names = {"alice", "bob"}
+    while names:
+        names.discard(program.wait_for("lingma_login", reason="LoggedIn")["instance"])
+
+
 def test_each_account_has_a_lingma_with_a_work_directory_and_ports_of_its_own(
     tmp_path: Path, bundle_of: BundleOf
 ) -> None:
@@ -42,8 +49,7 @@ def test_each_account_has_a_lingma_with_a_work_directory_and_ports_of_its_own(
     environment = settings(tmp_path / "work", LINGMA_ACCOUNTS=text, METRICS_TOKEN="mt-hidden")
     with Program("lingma_gateway", ["serve"], environment) as program:
         it = serving(program)
-        for name in ("alice", "bob"):
-            program.wait_for("lingma_login", instance=name, reason="LoggedIn")
+        both_log_in(program)
         with it.client() as client:
             answers = [client.post(CHAT, json=ask("@sim whoami")) for _ in range(2)]
         assert {text_of(answer) for answer in answers} == {"alice", "bob"}
@@ -93,8 +99,7 @@ def test_a_request_goes_to_an_account_that_has_its_model(tmp_path: Path, bundle_
     )
     with Program("lingma_gateway", ["serve"], environment) as program:
         it = serving(program)
-        for name in ("alice", "bob"):
-            program.wait_for("lingma_login", instance=name, reason="LoggedIn")
+        both_log_in(program)
         with it.client() as client:
             listed = [(model["id"], model["name"]) for model in client.get("/v1/models").json()["data"]]
             models = [("org_auto", "Auto"), ("kmodel", "Kimi-K2.5")]

@@ -1,5 +1,6 @@
 """`lingma-gateway health`: asks a running gateway whether it has a ready Lingma. For HEALTHCHECK and for people."""
 
+import argparse
 import http.client
 import json
 import os
@@ -9,6 +10,18 @@ from lingma_contract.names import Port
 
 _TIMEOUT_S = 5.0
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    command = commands.add_parser("health", help="whether the gateway at HOST and PORT has a ready Lingma: exit 0 or 1")
+    command.set_defaults(run=_health)
+
+
+def _health(_options: argparse.Namespace) -> int:
+    healthy, line = check()
+    print(line)
+    return 0 if healthy else 1
 
 
 def check() -> tuple[bool, str]:
