@@ -1,6 +1,9 @@
 """The login page in a real Chromium. Few and short: what a page means is decided, and tested, in `page`."""
 
+import asyncio
+import contextlib
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,30 @@ def settings(path: Path, **changes: Any) -> BrowserSettings:
         "form_hosts": ("127.0.0.1",),
     }
     return BrowserSettings(**{**chosen, **changes})
+
+
+def descendants() -> list[tuple[str, bytes]]:
+    """Name and environment of every process that descends from this one and runs."""
+    parents: dict[int, int] = {}
+    found: dict[int, tuple[str, bytes]] = {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdecimal():
+            continue
+        with contextlib.suppress(OSError):
+            name, _, rest = (folder / "stat").read_text().partition("(")[2].rpartition(")")
+            state, parent = rest.split()[:2]
+            if state != "Z":
+                parents[int(folder.name)] = int(parent)
+                found[int(folder.name)] = (name, (folder / "environ").read_bytes())
+
+    def ours(pid: int) -> bool:
+        while pid in parents:
+            pid = parents[pid]
+            if pid == os.getpid():
+                return True
+        return False
+
+    return [found[pid] for pid in parents if pid in found and ours(pid)]
 
 
 async def visit(page: LoginPage, chosen: BrowserSettings, password: str = PASSWORD) -> Outcome:
@@ -53,9 +80,36 @@ async def test_a_wrong_password_is_rejected_and_not_sent_again(chromium: Path) -
         assert page.submitted == [(USERNAME, "wrong")]
 
 
-@pytest.mark.parametrize(
-    ("before", "kind"), [("slider", HumanKind.SLIDER), ("punish", HumanKind.PUNISH), ("captcha", HumanKind.CAPTCHA)]
-)
+async def test_a_visit_that_is_cancelled_leaves_no_process_and_chromium_gets_none_of_our_secrets(
+    chromium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINGMA_PASSWORD", PASSWORD)
+    opened = asyncio.Event()
+    async with login_page(before="slider") as page:
+
+        async def address() -> str:
+            opened.set()
+            await asyncio.Event().wait()
+            raise AssertionError("never reached")
+
+        async def logged_in() -> bool:
+            return False
+
+        visiting = asyncio.create_task(
+            ChromiumLogin(settings(chromium)).log_in(Errand(USERNAME, PASSWORD, address, logged_in))
+        )
+        async with asyncio.timeout(20):
+            await opened.wait()
+        seen = [environment for name, environment in descendants() if "chrom" in name]
+        visiting.cancel()
+        await asyncio.gather(visiting, return_exceptions=True)
+        assert page.submitted == []
+    assert seen
+    assert not any(PASSWORD.encode() in environment for environment in seen)
+    assert [name for name, _ in descendants() if "chrom" in name or "node" in name] == []
+
+
+@pytest.mark.parametrize(("before", "kind"), [("slider", HumanKind.SLIDER), ("punish", HumanKind.PUNISH)])
 async def test_a_page_that_asks_for_a_person_gets_no_password(chromium: Path, before: str, kind: HumanKind) -> None:
     async with login_page(before=before) as page:
         outcome = await visit(page, settings(chromium))
