@@ -24,6 +24,7 @@ lock: ## write requirements/*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras $(LOCKED) -o requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml --extra gateway -c requirements/dev.txt $(LOCKED) -o requirements/gateway.txt
 	$(BIN)/uv pip compile pyproject.toml --extra operator -c requirements/dev.txt $(LOCKED) -o requirements/operator.txt
+	echo openai | $(BIN)/uv pip compile - -c requirements/dev.txt $(LOCKED) -o requirements/e2e-client.txt
 	echo hatchling | $(BIN)/uv pip compile - -c requirements/dev.txt $(LOCKED) -o requirements/build.txt
 
 .PHONY: lint
@@ -49,9 +50,45 @@ browser: ## Chromium for the tests of the login page (Debian's package; installe
 	fi
 
 .PHONY: test
-test: lint browser ## everything: lint, types, import contracts, unit, protocol and end-to-end on a real cluster
-	$(BIN)/pytest $(PYTEST_ARGS)
+test: lint browser e2e-ready ## everything: lint, types, contracts, unit, protocol, and end-to-end on a real cluster
+	KUBE_CONTEXT="$(KUBE_CONTEXT)" $(BIN)/pytest $(PYTEST_ARGS)
+
+# What takes minutes the first time, before pytest, which would hide its progress. Where it cannot be had, the
+# end-to-end tests say why: a failure in CI, a skip elsewhere.
+.PHONY: e2e-ready
+e2e-ready: setup
+	-@test -n "$(KUBE_CONTEXT)" || $(BIN)/python -m tests.cluster up
+	-@$(BIN)/python -m tests.cluster.images
 
 .PHONY: test-fast
 test-fast: setup ## the tests that need no cluster
 	$(BIN)/pytest -m "not e2e" $(PYTEST_ARGS)
+
+# ---- the cluster and the images (tests/cluster) ----
+
+.PHONY: cluster-up
+cluster-up: setup ## a one-node Kubernetes on this machine (root); builds its programs the first time
+	@$(BIN)/python -m tests.cluster up
+
+.PHONY: cluster-down
+cluster-down: setup ## take it away again, leaving nothing behind
+	@$(BIN)/python -m tests.cluster down
+
+.PHONY: images
+images: setup ## build the images; push them too with REGISTRY=host/path [TAG=tag]
+	@$(BIN)/python -m tests.cluster.images --registry "$(REGISTRY)" --tag "$(TAG)"
+
+# ---- the chart and the demo ----
+
+.PHONY: crds
+crds: setup ## the CRD anew from the operator's models, for the repository and the chart
+	$(BIN)/lingma-operator crd > crds/lingmaaccounts.lingma.dev.yaml
+	cp crds/lingmaaccounts.lingma.dev.yaml charts/lingma-operator/files/
+
+.PHONY: demo
+demo: setup ## two accounts and a chat on a real Kubernetes; KUBE_CONTEXT=name takes yours
+	@$(BIN)/python -m demo up --context "$(KUBE_CONTEXT)"
+
+.PHONY: demo-down
+demo-down: setup ## remove what `make demo` made
+	@$(BIN)/python -m demo down --context "$(KUBE_CONTEXT)"

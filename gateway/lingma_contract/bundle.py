@@ -81,7 +81,10 @@ def unpack(data: bytes) -> Bundle:
                 name = _checked_name(member, files)
                 content = archive.extractfile(member)
                 files[name] = content.read() if content is not None else b""
-    except tarfile.TarError as error:
+    except BundleError:
+        raise
+    except (tarfile.TarError, ValueError) as error:
+        # Broken extended headers surface as plain ValueErrors of tarfile.
         raise BundleError("the session bundle is no tar archive inside its gzip") from error
     for name in REQUIRED:
         if not files.get(name):

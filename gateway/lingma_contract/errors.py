@@ -47,11 +47,18 @@ class Fault:
 
 INVALID_REQUEST = Fault(400, "invalid_request_error", "invalid_request_error")
 UNAUTHENTICATED = Fault(401, "invalid_request_error", "authentication_error", code="invalid_api_key")
+PREVIOUS_RESPONSE_NOT_FOUND = Fault(
+    400, "invalid_request_error", "invalid_request_error", code="previous_response_not_found"
+)
+"""The status and code of OpenAI itself. Not 404 or 409: SDKs repeat a 409."""
 FORBIDDEN = Fault(403, "invalid_request_error", "permission_error", code="forbidden")
 NOT_FOUND = Fault(404, "invalid_request_error", "not_found_error", code="not_found")
 MODEL_NOT_FOUND = Fault(404, "invalid_request_error", "not_found_error", code="model_not_found")
 METHOD_NOT_ALLOWED = Fault(405, "invalid_request_error", "invalid_request_error", code="method_not_allowed")
+REQUEST_TIMEOUT = Fault(408, "invalid_request_error", "invalid_request_error", code="request_timeout", retryable=True)
 TOO_LARGE = Fault(413, "invalid_request_error", "request_too_large", code="request_too_large")
+UPGRADE_REQUIRED = Fault(426, "invalid_request_error", "invalid_request_error", code="upgrade_required")
+"""For a WebSocket handshake: on this status, unlike 404 and 405, Codex goes on over HTTP at once."""
 QUEUE_FULL = Fault(429, "rate_limit_error", "rate_limit_error", code="backpressure", retryable=True)
 INTERNAL = Fault(500, "server_error", "api_error", code="internal_error", retryable=True)
 UPSTREAM_FAILED = Fault(502, "upstream_error", "api_error", code="upstream_error", retryable=True)
@@ -99,5 +106,6 @@ def render(
         headers["retry-after-ms"] = str(ceil(bounded * 1000))
     if not fault.retryable:
         headers["x-should-retry"] = "false"
-    body = json.dumps(envelope(fault, dialect, message, request_id, param), ensure_ascii=False).encode()
-    return Rendered(fault.status_in(dialect), headers, body)
+    text = json.dumps(envelope(fault, dialect, message, request_id, param), ensure_ascii=False)
+    # A message may quote a lone surrogate of the caller's JSON; the escape that replaces it is JSON's own.
+    return Rendered(fault.status_in(dialect), headers, text.encode("utf-8", "backslashreplace"))

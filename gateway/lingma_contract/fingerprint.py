@@ -36,10 +36,15 @@ def _user_texts(messages: Any) -> Iterator[str]:
         if not isinstance(message, Mapping):
             continue
         role = message.get("role")
-        if role == "assistant" or message.get("type") in ("function_call", "reasoning"):
+        if role == "assistant" or _is_output(message.get("type")):
             return
         if role == "user" and (text := _text(message.get("content"))):
             yield text
+
+
+def _is_output(kind: Any) -> bool:
+    """Whether an item of a Responses input is what the model produced: reasoning, or a call of some kind of tool."""
+    return isinstance(kind, str) and (kind == "reasoning" or kind.endswith("_call"))
 
 
 def _text(content: Any) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 
 class State(StrEnum):
@@ -118,26 +118,46 @@ class Health:
         if not isinstance(instances, list):
             raise ValueError("healthz: instances is no list")
         return cls(
-            time=str(body.get("time", "")),
-            draining=bool(body.get("draining", False)),
-            instances=tuple(_instance(position, item) for position, item in enumerate(instances)),
+            time=_field({"time": "", **body}, "time", str, "healthz"),
+            draining=_field({"draining": False, **body}, "draining", bool, "healthz"),
+            instances=tuple(_instance(f"healthz: instances[{index}]", item) for index, item in enumerate(instances)),
         )
 
 
-def _instance(position: int, item: object) -> InstanceHealth:
+def _instance(where: str, item: object) -> InstanceHealth:
     if not isinstance(item, Mapping):
-        raise ValueError(f"healthz: instances[{position}] is no object")
+        raise ValueError(f"{where} is no object")
+    return InstanceHealth(
+        name=_field(item, "name", str, where),
+        state=_member(item, "state", State, where),
+        in_flight=_field(item, "in_flight", int, where),
+        ready=_field(item, "ready", bool, where),
+        logged_in=_field(item, "logged_in", bool, where),
+        reason=_member(item, "reason", LoginReason, where),
+        message=_field(item, "message", str, where),
+    )
+
+
+_Value = TypeVar("_Value", str, int, bool)
+_Member = TypeVar("_Member", bound=StrEnum)
+
+
+def _field(item: Mapping[Any, Any], name: str, kind: type[_Value], where: str) -> _Value:
+    if name not in item:
+        raise ValueError(f"{where} has no field {name!r}")
+    value = item[name]
+    # True is an int to Python, not to JSON.
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"{where}.{name} is no {_KINDS[kind]}")
+    return value
+
+
+_KINDS = {str: "string", int: "integer", bool: "boolean"}
+
+
+def _member(item: Mapping[Any, Any], name: str, members: type[_Member], where: str) -> _Member:
+    value = _field(item, name, str, where)
     try:
-        return InstanceHealth(
-            name=str(item["name"]),
-            state=State(item["state"]),
-            in_flight=int(item["in_flight"]),
-            ready=bool(item["ready"]),
-            logged_in=bool(item["logged_in"]),
-            reason=LoginReason(item["reason"]),
-            message=str(item["message"]),
-        )
-    except KeyError as error:
-        raise ValueError(f"healthz: instances[{position}] has no field {error.args[0]!r}") from error
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"healthz: instances[{position}]: {error}") from error
+        return members(value)
+    except ValueError as error:
+        raise ValueError(f"{where}.{name}: {error}") from error

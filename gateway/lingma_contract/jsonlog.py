@@ -29,9 +29,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC)
-            .isoformat(timespec="milliseconds")
-            .replace("+00:00", "Z"),
+            "time": _rfc3339(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": record.getMessage(),
@@ -43,7 +41,9 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = record.exc_info[0].__name__
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str, separators=(",", ":"))
+        text = json.dumps(line, ensure_ascii=False, default=str, separators=(",", ":"))
+        # A lone surrogate cannot be written; the escape that replaces it is JSON's own.
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def configure(level: str, constant: Mapping[str, Any] | None = None, stream: TextIO | None = None) -> None:

@@ -77,7 +77,8 @@ class Header(StrEnum):
     KEY_ID = "x-lingma-key-id"
     """Router to gateway: the name of the client's API key."""
     REASON = "x-lingma-reason"
-    """Answer of the router: how the account was chosen (`token`, `id`, `header`, `session`, `prompt`, `none`)."""
+    """Answer of the router: how the account was chosen (`token`, `id`, `header`, `session`, `prompt`, `none`), with
+    `-spill` when that account was too busy and `-moved` when it could not take the request."""
     REQUEST_ID = "x-request-id"
     CODEX_TURN_STATE = "x-codex-turn-state"
     """Answer to Codex: the affinity token, which it echoes on the next request of the same turn."""
@@ -98,6 +99,8 @@ class Env(StrEnum):
     """Gateway: folder of Secret `<account>-gateway` (files named by `Credential`)."""
     BUNDLE_FILE = "LINGMA_SESSION_BUNDLE_FILE"
     """Gateway and its `session restore`: the mounted session bundle."""
+    DRAIN_SECONDS = "LINGMA_DRAIN_SECONDS"
+    """Gateway and router: seconds that streams in flight may take to finish after SIGTERM."""
     API_KEYS_DIR = "LINGMA_API_KEYS_DIR"
     """Router: folder of the API key Secret, a file a key, named by the key's id."""
     MASTER_DIR = "LINGMA_MASTER_DIR"

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -115,7 +116,9 @@ def _restore(_options: argparse.Namespace, settings: Settings) -> int:
     if settings.lingma_session_bundle_file is None:
         raise ConfigurationError("LINGMA_SESSION_BUNDLE_FILE is not set")
     work_dir = settings.lingma_work_dir.expanduser()
-    work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # A new volume is empty, and Lingma's own image may not make the folders that it is told to use.
+    for folder in (work_dir, Path.home(), Path(os.environ.get("TMPDIR", "/tmp"))):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     result = restore(work_dir, settings.lingma_session_bundle_file)
     level = logging.WARNING if result.outcome is Outcome.INVALID else logging.INFO
     jsonlog.event(log, "session_restore", level=level, outcome=result.outcome.value, message=result.message)

@@ -3,7 +3,7 @@
 import hmac
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -54,6 +54,9 @@ def _presented(headers: Headers) -> str | None:
     return apikeys.presented(headers.get("authorization"), headers.get("x-api-key"))
 
 
+_Version = tuple[int, int]
+
+
 class SidecarIdentity:
     """In a cluster: the router calls with the account's token and names the client's key.
 
@@ -64,19 +67,21 @@ class SidecarIdentity:
     def __init__(self, folder: Path, account_uid: str) -> None:
         self._folder = folder
         self._account_uid = account_uid
-        self._cached: dict[Credential, tuple[int, tuple[str, ...]]] = {}
+        self._cached: dict[Credential, tuple[_Version, tuple[str, ...]]] = {}
         for credential in Credential:
             self._read(credential)
 
     def _read(self, credential: Credential) -> tuple[str, ...]:
         path = self._folder / credential.value
-        changed_ns = path.stat().st_mtime_ns
+        status = path.stat()
+        # The time alone is not enough: two swaps may happen within one tick of the file system's clock.
+        version = (status.st_mtime_ns, status.st_ino)
         cached = self._cached.get(credential)
-        if cached is None or cached[0] != changed_ns:
+        if cached is None or cached[0] != version:
             values = read_lines(path.read_text())
             if not values:
                 raise ValueError(f"{credential.value} is empty")
-            cached = (changed_ns, values)
+            cached = (version, values)
             self._cached[credential] = cached
         return cached[1]
 
@@ -107,7 +112,7 @@ class StandaloneIdentity:
     keys: ApiKeys
     allow_anonymous: bool
     account_uid: str
-    account_key: bytes
+    account_key: bytes = field(repr=False)
 
     @classmethod
     def create(cls, keys: ApiKeys, allow_anonymous: bool, account_uid: str) -> "StandaloneIdentity":

@@ -33,18 +33,18 @@ class Pool:
         self.rejected = 0
         self._settings = settings
         self._clock = clock
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[Instance]] = deque()
         self._idle = asyncio.Event()
         self._idle.set()
         self._turns = 0
         self._turn_s = 5.0
+        self._was_ready = False
         self._last_ready: float | None = None
 
     def changed(self) -> None:
-        """An instance became ready or ceased to be: those who wait look again."""
-        if any(instance.ready for instance in self.instances):
-            self._last_ready = self._clock()
-        self._wake(len(self._waiting))
+        """An instance became ready or ceased to be: those who wait get what there is, or learn that there is none."""
+        self._look()
+        self._settle()
 
     @property
     def queued(self) -> int:
@@ -60,9 +60,15 @@ class Pool:
 
     def ready(self) -> bool:
         """Whether the pod belongs into its Service: some instance is ready, or was within the last three seconds."""
-        if any(instance.ready for instance in self.instances):
-            self._last_ready = self._clock()
+        self._look()
         return self._last_ready is not None and self._clock() - self._last_ready < _UNREADY_AFTER_S
+
+    def _look(self) -> None:
+        """Note when there was a ready instance last; that it ceases to be ready is noted too, for it was until now."""
+        now_ready = any(instance.ready for instance in self.instances)
+        if now_ready or self._was_ready:
+            self._last_ready = self._clock()
+        self._was_ready = now_ready
 
     def health(self, draining: bool) -> Health:
         """The report of `/healthz`."""
@@ -83,22 +89,29 @@ class Pool:
         try:
             yield instance
         finally:
-            instance.in_flight -= 1
-            if self.in_flight == 0 and not self._waiting:
-                self._idle.set()
             self._turn_s += _SMOOTHING * (self._clock() - started - self._turn_s)
-            self._wake(1)
+            self._vacate(instance)
 
     async def _take(self) -> Instance:
-        deadline = self._clock() + self._settings.queue_timeout_s
         while True:
             instance = self._pick()
-            if instance is not None:
-                instance.in_flight += 1
-                self._idle.clear()
-                self._turns += 1
+            # Nobody overtakes those who wait: a slot may have become free that is theirs.
+            if instance is not None and not self._waiting:
+                self._occupy(instance)
                 return instance
-            await self._wait(deadline - self._clock())
+            instance = await self._wait()
+            if instance.ready:
+                return instance
+            self._vacate(instance)  # lost between the handing over and now
+
+    def _occupy(self, instance: Instance) -> None:
+        instance.in_flight += 1
+        self._turns += 1
+        self._idle.clear()
+
+    def _vacate(self, instance: Instance) -> None:
+        instance.in_flight -= 1
+        self._settle()
 
     def _pick(self) -> Instance | None:
         """The ready instance with the fewest turns, in turn among equals; None when all are full."""
@@ -118,32 +131,51 @@ class Pool:
         reasons = "; ".join(f"{instance.name}: {instance.health.message}" for instance in self.instances[:5])
         return f"no Lingma account is ready ({reasons})"
 
-    async def _wait(self, timeout_s: float) -> None:
+    async def _wait(self) -> Instance:
+        """A slot that `_settle` took in the name of this turn."""
+        timeout_s = self._settings.queue_timeout_s
         if len(self._waiting) >= self._settings.max_queued or timeout_s <= 0:
-            self._reject()
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            raise self._rejection()
+        turn: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
+        self._settle()
         try:
             async with asyncio.timeout(timeout_s):
-                await turn
+                return await turn
         except BaseException as error:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
-            elif turn.done() and not turn.cancelled():
-                self._wake(1)  # woken and gone in the same moment: the next one may have the slot
+            self._leave(turn)
             if isinstance(error, TimeoutError):
-                self._reject()
+                raise self._rejection() from error
             raise
 
-    def _reject(self) -> None:
+    def _leave(self, turn: asyncio.Future[Instance]) -> None:
+        """Stop waiting: out of the queue, or out of the slot that was handed over in this very moment."""
+        if turn in self._waiting:
+            self._waiting.remove(turn)
+            self._settle()
+        elif not turn.cancelled() and turn.exception() is None:
+            self._vacate(turn.result())
+
+    def _rejection(self) -> QueueFull:
         self.rejected += 1
         slots = sum(instance.settings.max_in_flight for instance in self.instances) or 1
         retry_after_s = max(1.0, self._turn_s * (len(self._waiting) + 1) / slots)
-        raise QueueFull("every slot of every account is taken, try again", retry_after_s=retry_after_s)
+        return QueueFull("every slot of every account is taken, try again", retry_after_s=retry_after_s)
 
-    def _wake(self, count: int) -> None:
-        while count > 0 and self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                count -= 1
+    def _settle(self) -> None:
+        """Hand free slots to those who wait, in the order in which they came."""
+        while self._waiting:
+            if self._waiting[0].cancelled():
+                self._waiting.popleft()
+                continue
+            try:
+                instance = self._pick()
+            except NoReadyAccount as error:
+                self._waiting.popleft().set_exception(error)
+                continue
+            if instance is None:
+                break
+            self._occupy(instance)
+            self._waiting.popleft().set_result(instance)
+        if self.in_flight == 0 and not self._waiting:
+            self._idle.set()

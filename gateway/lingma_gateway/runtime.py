@@ -110,4 +110,6 @@ async def running_services(
     async with AsyncExitStack() as stack:
         for instance in instances:
             await stack.enter_async_context(running(instance))
-        yield Services(settings, pool, Turns(turn_settings, pool, metrics), metrics, identity)
+        turns = Turns(turn_settings, pool, metrics)
+        stack.push_async_callback(turns.settle)
+        yield Services(settings, pool, turns, metrics, identity)

@@ -100,7 +100,7 @@ class Servers:
         event(log, "draining", in_flight=pool.in_flight)
         await self._unless_forced(asyncio.sleep(settings.drain_propagation_seconds), settings.drain_propagation_seconds)
         drain.closed = True
-        await self._unless_forced(pool.idle(), settings.drain_seconds)
+        await self._unless_forced(pool.idle(), settings.lingma_drain_seconds)
         event(log, "drained", in_flight=pool.in_flight)
 
     async def _unless_forced(self, awaited: Coroutine[Any, Any, None], longest_s: float) -> None:

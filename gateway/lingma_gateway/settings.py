@@ -1,7 +1,6 @@
 """Settings of the gateway, read once from the environment. Names that the earlier gateway used are kept."""
 
 import json
-import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -112,7 +111,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     """Largest request body."""
 
-    drain_seconds: float = Field(default=300.0, ge=0)
+    lingma_drain_seconds: float = Field(default=300.0, ge=0)
     """After SIGTERM, how long running answers may take."""
     drain_propagation_seconds: float = Field(default=5.0, ge=0)
     """After SIGTERM, how long new requests are still taken, until routers know that this pod goes."""
@@ -129,6 +128,13 @@ class Settings(BaseSettings):
             return tuple(json.loads(value)) if value.lstrip().startswith("[") else (value,)
         return value
 
+    @field_validator("lingma_bin")
+    @classmethod
+    def _named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not value[0].strip():
+            raise ValueError("must name a command")
+        return value
+
     @field_validator(
         "lingma_session_bundle_file",
         "lingma_credentials_dir",
@@ -142,7 +148,3 @@ class Settings(BaseSettings):
     @classmethod
     def _unset(cls, value: Any) -> Any:
         return None if value == "" else value
-
-    def command_line(self) -> str:
-        """The command of Lingma, for messages."""
-        return shlex.join(self.lingma_bin)

@@ -5,14 +5,14 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lingma_contract.jsonlog import event
 from lingma_gateway.conversation import Turn
 from lingma_gateway.errors import ModelNotFound, UpstreamError
 from lingma_gateway.events import Finished, StreamEvent, Usage
-from lingma_gateway.lingma import calls, models, updates
+from lingma_gateway.lingma import calls, models, updates, usagelog
 from lingma_gateway.lingma.connection import Connection
 from lingma_gateway.lingma.instance import Instance
 from lingma_gateway.pool import Pool
@@ -20,7 +20,7 @@ from lingma_gateway.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-_STOP_TIMEOUT_S = 2.0
+_CLEANUP_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Turns:
         self._settings = settings
         self._pool = pool
         self._metrics = metrics
+        self._retiring: set[asyncio.Task[None]] = set()
 
     async def run(self, turn: Turn, record: TurnRecord) -> AsyncGenerator[StreamEvent, None]:
         """The events of one turn. Closing the generator stops the turn upstream.
@@ -101,10 +102,23 @@ class Turns:
                     if method in updates.TOOL_METHODS:
                         self._trace(method, params, instance, record)
                     for produced in reader.read(method, params):
-                        yield produced
+                        yield _counted(produced, instance, ask.request_id)
             finally:
                 if not reader.finished:
                     await _stop(connection, ask.request_id, reader.session_id)
+                # Nothing comes back to this session: each turn carries its whole history.
+                self._retire(connection, reader.session_id)
+
+    def _retire(self, connection: Connection, session_id: str) -> None:
+        """Delete a session upstream, behind the turn's back, so that Lingma's database does not grow for ever."""
+        if session_id:
+            task = asyncio.create_task(_delete(connection, session_id))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    async def settle(self) -> None:
+        """Until every session that was to be deleted has been, or its connection is gone."""
+        await asyncio.gather(*self._retiring)
 
     def _trace(self, method: str, params: dict[str, Any], instance: Instance, record: TurnRecord) -> None:
         """One line for each tool event; arguments and results are not logged."""
@@ -125,10 +139,25 @@ class Turns:
         )
 
 
+def _counted(produced: StreamEvent, instance: Instance, request_id: str) -> StreamEvent:
+    """The end of a turn with Lingma's own count of tokens, where its log has one; anything else as it is."""
+    if isinstance(produced, Finished):
+        usage = usagelog.read(instance.settings.work_dir, request_id)
+        return produced if usage is None else replace(produced, usage=usage)
+    return produced
+
+
 async def _stop(connection: Connection, request_id: str, session_id: str) -> None:
     """Tell Lingma to stop, without letting a lost connection hide why the turn ended."""
-    request = connection.request("chat/stop", calls.stop(request_id, session_id), _STOP_TIMEOUT_S)
+    request = connection.request("chat/stop", calls.stop(request_id, session_id), _CLEANUP_TIMEOUT_S)
     try:
         await asyncio.shield(asyncio.ensure_future(request))
     except UpstreamError as error:
         event(log, "lingma_stop_failed", level=logging.WARNING, reason=str(error)[:200])
+
+
+async def _delete(connection: Connection, session_id: str) -> None:
+    try:
+        await connection.request("chat/deleteSessionById", {"sessionId": session_id}, _CLEANUP_TIMEOUT_S)
+    except UpstreamError as error:
+        event(log, "lingma_session_not_deleted", level=logging.DEBUG, reason=str(error)[:200])

@@ -115,3 +115,16 @@ def test_metrics_keep_their_names(recorded: Recorded) -> None:
     text = recorded.admin.get("/metrics").text
     assert 'gateway_pool_instance_in_flight{name="alice"}' in text
     assert 'gateway_pool_instance_ready{name="alice"}' in text
+
+
+def test_upstream_a_session_that_nobody_continues_is_deleted(recorded: Recorded) -> None:
+    chat(recorded)
+    chat(recorded)  # its answer came after what was sent before it
+    assert recorded.sent("chat/deleteSessionById")[0]["params"]["sessionId"]
+
+
+def test_usage_is_lingmas_own_count_where_its_log_has_one(recorded: Recorded) -> None:
+    response = recorded.client.post(CHAT, json={"messages": [{"role": "user", "content": "Hello"}]})
+    line = recorded.program.wait_for("access", request_id=response.headers["x-request-id"])
+    assert line["tokens_estimated"] is False
+    assert line["output_tokens"] == response.json()["usage"]["completion_tokens"]

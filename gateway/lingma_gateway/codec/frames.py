@@ -50,7 +50,8 @@ class FrameDecoder:
     def _next(self) -> bytes | None:
         if self._needed is None:
             end = self._buffer.find(_END)
-            if (end if end >= 0 else len(self._buffer)) > MAX_HEADER_BYTES:
+            # The last three bytes may already belong to the end that is being waited for.
+            if (end if end >= 0 else len(self._buffer) - len(_END) + 1) > MAX_HEADER_BYTES:
                 raise FrameError(f"no end of a frame's header within {MAX_HEADER_BYTES} bytes")
             if end < 0:
                 return None

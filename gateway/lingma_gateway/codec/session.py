@@ -4,7 +4,7 @@ No I/O: `receive` takes bytes and says what happened; everything that has to be 
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 from lingma_gateway.codec import jsonrpc
 from lingma_gateway.codec.frames import FrameDecoder, encode_frame
@@ -113,3 +113,5 @@ class RpcSession:
             case jsonrpc.Error(id, code, text):
                 waiting = None if id is None else self._pending.pop(jsonrpc.correlation(id), None)
                 return Stray(id) if waiting is None else Refusal(*waiting, code, text)
+            case _:
+                assert_never(message)

@@ -71,7 +71,7 @@ def _refuse_unsupported(fields: Mapping[str, Any]) -> None:
     if fields.get("n") not in (None, 1):
         raise InvalidRequest("n must be 1: Lingma gives one answer a request", param="n")
     modalities = fields.get("modalities")
-    if isinstance(modalities, list) and any(modality != "text" for modality in modalities):
+    if modalities not in (None, [], ["text"]):
         raise InvalidRequest("modalities must be ['text']: Lingma answers in text only", param="modalities")
 
 
@@ -118,6 +118,8 @@ def _message(item: Any, where: str, degraded: list[str]) -> Message:
         parts = [Text(text)] if text.strip() else []
     if role is Role.ASSISTANT:
         parts += _tool_calls(item.get("tool_calls"), f"{where}.tool_calls")
+        if item.get("function_call") is not None:  # the form before `tool_calls`, which had no ids
+            parts.append(_call("", item["function_call"], f"{where}.function_call"))
     return Message(role, tuple(parts))
 
 
@@ -156,13 +158,17 @@ def _tool_calls(value: Any, where: str) -> list[Part]:
 
 
 def _tool_call(item: Any, where: str) -> ToolCall:
-    function = item.get("function") if isinstance(item, dict) else None
+    fields = item if isinstance(item, dict) else {}
+    return _call(str(fields.get("id") or ""), fields.get("function"), f"{where}.function")
+
+
+def _call(id: str, function: Any, where: str) -> ToolCall:
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise InvalidRequest(f"{where}.function.name must be a string", param=f"{where}.function.name")
+        raise InvalidRequest(f"{where}.name must be a string", param=f"{where}.name")
     arguments = function.get("arguments", "")
     if not isinstance(arguments, str):
-        raise InvalidRequest(f"{where}.function.arguments must be a string", param=f"{where}.function.arguments")
-    return ToolCall(str(item.get("id") or ""), function["name"], arguments)
+        raise InvalidRequest(f"{where}.arguments must be a string", param=f"{where}.arguments")
+    return ToolCall(id, function["name"], arguments)
 
 
 def _usage(usage: Usage) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """What Lingma is asked: a Turn as the params of `chat/ask`, and the params of the other calls. Pure."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 from lingma_gateway.conversation import Message, Part, Role, Text, ToolCall, ToolResult, Turn
 
@@ -101,3 +101,5 @@ def _part_text(part: Part) -> str:
             return f"[tool_call {id}] {name} {arguments}"
         case ToolResult(id, text):
             return f"[tool_result {id}]\n{text}"
+        case _:
+            assert_never(part)

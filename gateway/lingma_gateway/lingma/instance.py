@@ -152,13 +152,20 @@ class Instance:
 
     async def _wait_for_change(self, longest_s: float) -> None:
         """Wait before the next try, but not longer than until `.info` is written anew."""
-        before = infofile.read(self.settings.work_dir)
+        before = self._readable_info()
         deadline = self._clock() + longest_s
         while (left_s := deadline - self._clock()) > 0:
             await asyncio.sleep(min(_INFO_POLL_S, left_s))
-            now = infofile.read(self.settings.work_dir)
+            now = self._readable_info()
             if now is not None and now != before:
                 return
+
+    def _readable_info(self) -> infofile.Info | None:
+        """`.info` as far as it can be read now: the next try says why it cannot."""
+        try:
+            return infofile.read(self.settings.work_dir)
+        except OSError:
+            return None
 
     async def _connected(self, info: infofile.Info, backoff: Backoff) -> None:
         pid = None if self._process is None else os.getpid()

@@ -36,7 +36,7 @@ def resolve(requested: str | None, models: tuple[Model, ...], default: str) -> s
 
     Without a request, and for the default's own name, it is `default`.
     """
-    if requested is None or requested == default:
+    if not requested or requested == default:
         return default
     wanted = requested.casefold()
     for model in models:

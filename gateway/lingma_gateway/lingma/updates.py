@@ -7,6 +7,7 @@ from typing import Any
 
 from lingma_gateway.errors import UpstreamProtocol, UpstreamRefused
 from lingma_gateway.events import Finished, FinishReason, PartKind, PartSequencer, Started, StreamEvent, Usage
+from lingma_gateway.lingma.thinking import Piece, ThinkingSplitter
 from lingma_gateway.tokens import estimate
 
 ANSWER = "chat/answer"
@@ -26,8 +27,11 @@ class TurnReader:
         self._parts = PartSequencer()
         self._model_key = model_key
         self._input_tokens = estimate(prompt)
+        self._thinking = ThinkingSplitter()
         self._answer: list[str] = []
-        self._reasoned = 0
+        """What Lingma sent as the answer, as it came."""
+        self._output: dict[PartKind, list[str]] = {kind: [] for kind in PartKind}
+        """What was sent on, reasoning included."""
         self._started = False
         self.session_id = session_id
         """Lingma's session as far as it is known."""
@@ -57,7 +61,13 @@ class TurnReader:
         text = _string(params, "text") or _string(params, "content")
         if params.get("overwrite") is True:
             text = self._rest_of(text)
-        return self._emit(PartKind.TEXT, text)
+        return self._answered(text)
+
+    def _answered(self, text: str) -> list[StreamEvent]:
+        """Events for text of the answer, in which reasoning may stand as a fence."""
+        if text:
+            self._answer.append(text)
+        return self._emit_all(self._thinking.feed(text))
 
     def _rest_of(self, whole: str) -> str:
         """What `whole`, which replaces the answer, adds to what was sent on."""
@@ -66,15 +76,14 @@ class TurnReader:
             raise UpstreamProtocol("Lingma replaced text of the answer that had already been sent")
         return whole[len(sent) :]
 
+    def _emit_all(self, pieces: list[Piece]) -> list[StreamEvent]:
+        return [produced for kind, text in pieces for produced in self._emit(kind, text)]
+
     def _emit(self, kind: PartKind, text: str) -> list[StreamEvent]:
         if not text:
             return []
-        if kind is PartKind.TEXT:
-            self._answer.append(text)
-        else:
-            self._reasoned += estimate(text)
-        events = [*self._start(), *self._parts.delta(kind, text)]
-        return events
+        self._output[kind].append(text)
+        return [*self._start(), *self._parts.delta(kind, text)]
 
     def _start(self) -> list[StreamEvent]:
         if self._started:
@@ -89,9 +98,10 @@ class TurnReader:
             reason = _string(params, "reason") or "no reason given"
             raise UpstreamRefused(f"Lingma ended the answer with status {code}: {reason[:500]}")
         # Chunks are authoritative; fullAnswer may be empty on success, and is all there is when no chunk came.
-        events = [] if self._answer else self._emit(PartKind.TEXT, _string(params, "fullAnswer"))
-        events = [*self._start(), *events] if not events else events
-        output_tokens = estimate("".join(self._answer)) + self._reasoned
+        events = [] if self._answer else self._answered(_string(params, "fullAnswer"))
+        events += self._emit_all(self._thinking.finish())
+        events += self._start()
+        output_tokens = sum(estimate("".join(texts)) for texts in self._output.values())
         usage = Usage(self._input_tokens, output_tokens, estimated=True)
         return [*events, *self._parts.close(), Finished(FinishReason.STOP, usage, self.session_id)]
 

@@ -44,7 +44,7 @@ class FileSink:
         self._folder = work_dir / STATE_DIR
 
     def captured(self, bundle: Bundle, derived_from: str | None) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files.private_folder(self._folder)
         files.replace(self._folder / CAPTURED, bundles.pack(bundle))
         record = {"digest": bundle.digest, "derived_from": derived_from, "time": time.time()}
         files.replace(self._folder / RECORD, json.dumps(record).encode())

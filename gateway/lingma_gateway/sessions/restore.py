@@ -104,8 +104,10 @@ def _keep_aside(work_dir: Path, now_s: float) -> None:
         return
     kept = work_dir / STATE_DIR / _KEPT
     target = kept / f"{now_s:.6f}"
-    target.mkdir(parents=True, mode=0o700, exist_ok=True)
+    for folder in (work_dir / STATE_DIR, kept, target):
+        files.private_folder(folder)
     for path in present:
+        path.chmod(0o600)
         os.replace(path, target / path.name)
     for old in sorted(kept.iterdir(), key=lambda folder: folder.name)[:-_KEPT_COUNT]:
         shutil.rmtree(old)
@@ -113,11 +115,10 @@ def _keep_aside(work_dir: Path, now_s: float) -> None:
 
 def _write(work_dir: Path, bundle: Bundle, now_s: float) -> None:
     cache = work_dir / "cache"
-    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    cache.chmod(0o700)
+    files.private_folder(cache)
     # `user` comes last: a restore that is cut short leaves a work directory that is logged out, and is done again.
     for name in sorted(bundle.files, key=lambda member: member == "user"):
         files.replace(cache / name, bundle.files[name])
     record = json.dumps({"digest": bundle.digest, "time": now_s}).encode()
-    (work_dir / STATE_DIR).mkdir(parents=True, exist_ok=True, mode=0o700)
+    files.private_folder(work_dir / STATE_DIR)
     files.replace(work_dir / STATE_DIR / _RECORD, record)

@@ -1,0 +1,1 @@
+"""`python -m demo up|down`: the whole path on a real Kubernetes. The end-to-end tests install by the same modules."""

@@ -1,0 +1,230 @@
+"""The account's pod: restore the session, run Lingma beside the gateway, let streams end before Lingma does."""
+
+from typing import Any
+
+from lingma_contract.names import (
+    BUNDLE_KEY,
+    UID,
+    Container,
+    Env,
+    Path,
+    Port,
+    children_name,
+)
+from lingma_operator.account import LingmaAccount, Resources
+from lingma_operator.manifests.metadata import selector
+from lingma_operator.objects import Obj
+from lingma_operator.settings import Settings
+
+GRACE_AFTER_DRAIN_SECONDS = 20
+"""For what follows the last stream: closing sessions, then Lingma's own end."""
+
+SIMULATOR_COMMAND = ["lingma-sim"]
+
+_WORK, _CREDENTIALS, _BUNDLE = "work", "credentials", "bundle"
+
+# Requests let a small node hold a few accounts; Lingma's limit stops a leak before the node suffers.
+_RESTORE_RESOURCES = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
+_LINGMA_RESOURCES = {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "2Gi"}}
+_GATEWAY_RESOURCES = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+
+
+class NoLingma(ValueError):
+    """Neither the account nor the operator's settings say which image holds Lingma."""
+
+
+def pod_spec(account: LingmaAccount, settings: Settings) -> Obj:
+    """The spec of the pod template.
+
+    Raises:
+        NoLingma: nothing says which image holds Lingma.
+    """
+    spec: Obj = {
+        "serviceAccountName": children_name(account.identity.name),
+        "automountServiceAccountToken": False,
+        # A namespace with thousands of Services would else fill the environment of every pod.
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": account.spec.drain_seconds + GRACE_AFTER_DRAIN_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": UID,
+            "runAsGroup": UID,
+            "fsGroup": UID,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "topologySpreadConstraints": [_spread(account)],
+        "initContainers": [_restore(account, settings), _lingma(account, settings)],
+        "containers": [_gateway(account, settings)],
+        "volumes": _volumes(account),
+    }
+    if settings.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
+    return spec
+
+
+def _restore(account: LingmaAccount, settings: Settings) -> Obj:
+    return {
+        **_container(Container.RESTORE, settings.gateway_image, settings),
+        "command": ["lingma-gateway", "session", "restore"],
+        "env": _gateway_env(account, settings),
+        "resources": _RESTORE_RESOURCES,
+        "volumeMounts": [_mount(_WORK, Path.VOLUME), _mount(_BUNDLE, Path.BUNDLE_DIR, read_only=True)],
+    }
+
+
+def _lingma(account: LingmaAccount, settings: Settings) -> Obj:
+    """Lingma as a restartable init container: it starts before the gateway and stops after it.
+
+    It has no startupProbe, so that the gateway starts at once and can say why Lingma is not ready.
+    """
+    wanted = account.spec.lingma
+    image, command = _program(account, settings)
+    return {
+        **_container(Container.LINGMA, image, settings),
+        "restartPolicy": "Always",
+        "command": command,
+        "args": [
+            "start",
+            *("--workDir", Path.WORK_DIR),
+            *("--socketPort", str(Port.LINGMA_SOCKET)),
+            *("--httpPort", str(Port.LINGMA_HTTP)),
+            *wanted.args,
+        ],
+        "env": [_variable("HOME", Path.HOME), _variable("TMPDIR", Path.TMP)],
+        "resources": _resources(wanted.resources, _LINGMA_RESOURCES),
+        "volumeMounts": [_mount(_WORK, Path.VOLUME)],
+        # Lingma listens on loopback, which the kubelet cannot reach: the gateway answers for it. Two minutes
+        # outlive the gateway's own start and restarts, which must never cost Lingma its sessions.
+        "livenessProbe": _probe("/livez/lingma", period=10, failures=12, timeout=5),
+    }
+
+
+def _program(account: LingmaAccount, settings: Settings) -> tuple[str, list[str]]:
+    """Image and command of Lingma: the account's own, else the simulator, else the operator's."""
+    wanted = account.spec.lingma
+    if wanted.image is not None:
+        return wanted.image, list(wanted.command or settings.lingma_command)
+    if settings.simulator:
+        return settings.gateway_image, list(wanted.command or SIMULATOR_COMMAND)
+    if settings.lingma_image:
+        return settings.lingma_image, list(wanted.command or settings.lingma_command)
+    raise NoLingma("no image holds Lingma: set spec.lingma.image of the account, or the chart's value lingma.image")
+
+
+def _gateway(account: LingmaAccount, settings: Settings) -> Obj:
+    return {
+        **_container(Container.GATEWAY, settings.gateway_image, settings),
+        "command": ["lingma-gateway", "sidecar"],
+        "env": _gateway_env(account, settings),
+        "ports": [
+            {"name": "http", "containerPort": Port.CLIENT, "protocol": "TCP"},
+            {"name": "admin", "containerPort": Port.ADMIN, "protocol": "TCP"},
+        ],
+        "resources": _resources(account.spec.gateway.resources, _GATEWAY_RESOURCES),
+        "volumeMounts": [
+            _mount(_WORK, Path.VOLUME),
+            _mount(_CREDENTIALS, Path.CREDENTIALS, read_only=True),
+            _mount(_BUNDLE, Path.BUNDLE_DIR, read_only=True),
+        ],
+        "livenessProbe": _probe("/livez", period=10, failures=6, timeout=5),
+        # The gateway itself waits 3 s before it says not ready, so one answer is enough.
+        "readinessProbe": _probe("/readyz", period=2, failures=1, timeout=2),
+    }
+
+
+def _gateway_env(account: LingmaAccount, settings: Settings) -> list[Obj]:
+    identity = account.identity
+    fixed = {
+        Env.ACCOUNT.value: identity.name,
+        Env.ACCOUNT_NAMESPACE.value: identity.namespace,
+        Env.ACCOUNT_UID.value: identity.uid,
+        Env.WORK_DIR.value: Path.WORK_DIR,
+        Env.CREDENTIALS_DIR.value: Path.CREDENTIALS,
+        Env.BUNDLE_FILE.value: Path.BUNDLE,
+        Env.DRAIN_SECONDS.value: str(account.spec.drain_seconds),
+        "HOME": Path.HOME,
+        "TMPDIR": Path.TMP,
+    }
+    free = {**settings.gateway_env, **account.spec.gateway.env}
+    free.pop(Env.POD_NAME.value, None)
+    return [
+        {"name": Env.POD_NAME.value, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name", "apiVersion": "v1"}}},
+        # What the operator sets comes over what people set, and each name stands once.
+        *(_variable(name, value) for name, value in sorted({**free, **fixed}.items())),
+    ]
+
+
+def _volumes(account: LingmaAccount) -> list[Obj]:
+    work: Obj = {"sizeLimit": str(account.spec.work.size_limit)}
+    if account.spec.work.medium:
+        work["medium"] = account.spec.work.medium
+    reference = account.spec.session_secret_ref
+    bundle: Obj
+    if reference is None:
+        bundle = {"emptyDir": {"sizeLimit": "1Mi"}}
+    else:
+        items = [{"key": reference.key, "path": BUNDLE_KEY}]
+        # Optional: a pod whose Secret is missing runs and waits for a login, and its status says so.
+        bundle = {"secret": {"secretName": reference.name, "items": items, "optional": True, "defaultMode": 0o440}}
+    return [
+        {"name": _WORK, "emptyDir": work},
+        {
+            "name": _CREDENTIALS,
+            "secret": {"secretName": children_name(account.identity.name), "defaultMode": 0o440},
+        },
+        {"name": _BUNDLE, **bundle},
+    ]
+
+
+def _container(name: Container, image: str, settings: Settings) -> Obj:
+    return {
+        "name": name.value,
+        "image": image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def _resources(wanted: Resources | None, default: Obj) -> Obj:
+    if wanted is None:
+        return default
+    # As text, the form in which the API server gives numbers back: else they would look edited.
+    return {
+        part: {name: str(quantity) for name, quantity in quantities.items()}
+        for part, quantities in (("requests", wanted.requests), ("limits", wanted.limits))
+        if quantities is not None
+    }
+
+
+def _probe(path: str, *, period: int, failures: int, timeout: int) -> Obj:
+    return {
+        "httpGet": {"path": path, "port": Port.ADMIN},
+        "periodSeconds": period,
+        "failureThreshold": failures,
+        "timeoutSeconds": timeout,
+    }
+
+
+def _spread(account: LingmaAccount) -> Obj:
+    """Accounts go to different nodes where there are some: a lost node takes few of them."""
+    shared = {key: value for key, value in selector(account.identity).items() if key.startswith("app.kubernetes.io/")}
+    return {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": shared},
+    }
+
+
+def _mount(volume: str, path: str, *, read_only: bool = False) -> Obj:
+    mount: dict[str, Any] = {"name": volume, "mountPath": path}
+    return {**mount, "readOnly": True} if read_only else mount
+
+
+def _variable(name: str, value: str) -> Obj:
+    return {"name": name, "value": value}

@@ -1,0 +1,119 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lingma_gateway.codec import jsonrpc
+from lingma_gateway.codec.frames import FrameDecoder, FrameError, encode_frame
+from lingma_gateway.codec.session import Inbound, Malformed, Push, Refusal, Reply, RpcSession, Stray
+
+
+def result(id: jsonrpc.Id, value: object) -> bytes:
+    return encode_frame(jsonrpc.encode_result(id, value))
+
+
+def error(id: jsonrpc.Id, code: int = -32601, message: str = "unknown method: x") -> bytes:
+    return encode_frame(jsonrpc.encode_error(id, code, message))
+
+
+def push(method: str, id: jsonrpc.Id | None = None) -> bytes:
+    return encode_frame(jsonrpc.encode_call(method, {"text": "思"}, id))
+
+
+def sent(data: bytes) -> jsonrpc.Message:
+    """The one message in bytes that a session gave out."""
+    (body,) = FrameDecoder().feed(data)
+    return jsonrpc.parse(body)
+
+
+def test_requests_are_numbered_from_1_and_pending_until_answered() -> None:
+    session = RpcSession()
+    first, data = session.request("initialize", {"a": 1})
+    assert sent(data) == jsonrpc.Call(1, "initialize", {"a": 1})
+    second, _ = session.request("ping", {})
+    assert (first, second, session.pending) == (1, 2, 2)
+    assert session.receive(result(2, {"success": True})) == [Reply(2, "ping", {"success": True})]
+    assert session.receive(error(1)) == [Refusal(1, "initialize", -32601, "unknown method: x")]
+    assert session.pending == 0
+
+
+def test_an_answer_with_the_id_as_text_finds_its_request() -> None:
+    session = RpcSession()
+    for _ in range(7):
+        session.request("ping", {})
+    assert session.receive(result("7", {})) == [Reply(7, "ping", {})]
+    assert session.receive(error("6")) == [Refusal(6, "ping", -32601, "unknown method: x")]
+
+
+def test_an_answer_that_nobody_waits_for_is_a_stray() -> None:
+    session = RpcSession()
+    id, _ = session.request("ping", {})
+    session.receive(result(id, {}))
+    no_id = encode_frame(b'{"error":{"code":1,"message":"x"}}')
+    for data, stray in (
+        (result(id, {}), Stray(1)),
+        (error(9), Stray(9)),
+        (result("x", {}), Stray("x")),
+        (no_id, Stray(None)),
+    ):
+        assert session.receive(data) == [stray]
+
+
+def test_a_forgotten_request_is_not_pending_and_its_late_answer_is_a_stray() -> None:
+    session = RpcSession()
+    id, _ = session.request("ping", {})
+    session.forget(id)
+    session.forget(id)
+    assert session.pending == 0
+    assert session.receive(result(id, {})) == [Stray(1)]
+
+
+def test_a_push_carries_its_id_so_that_it_can_be_answered() -> None:
+    session = RpcSession()
+    assert session.receive(push("chat/answer", "s-1")) == [Push("s-1", "chat/answer", {"text": "思"})]
+    assert session.receive(push("auth/report")) == [Push(None, "auth/report", {"text": "思"})]
+    assert sent(session.answer("s-1", {})) == jsonrpc.Result("s-1", {})
+    assert sent(session.refuse("s-1", -32601, "no")) == jsonrpc.Error("s-1", -32601, "no")
+    assert sent(session.notify("chat/ask", {"a": 1})) == jsonrpc.Call(None, "chat/ask", {"a": 1})
+
+
+def test_a_push_whose_id_equals_that_of_our_request_does_not_answer_it() -> None:
+    session = RpcSession()
+    id, _ = session.request("ping", {})
+    assert session.receive(push("chat/answer", id)) == [Push(id, "chat/answer", {"text": "思"})]
+    assert session.pending == 1
+
+
+def test_the_session_goes_on_after_a_malformed_message() -> None:
+    session = RpcSession()
+    session.request("ping", {})
+    stream = encode_frame(b"no json") + encode_frame(b"{}") + result(1, {})
+    assert session.receive(stream) == [
+        Malformed("a frame holds no JSON"),
+        Malformed("a message is neither a call nor an answer"),
+        Reply(1, "ping", {}),
+    ]
+
+
+def test_bytes_that_are_no_frames_end_the_session() -> None:
+    with pytest.raises(FrameError):
+        RpcSession().receive(b'{"jsonrpc":"2.0"}\r\n\r\n')
+
+
+@given(st.integers(min_value=1, max_value=400))
+def test_what_arrives_means_the_same_in_chunks_of_any_size(size: int) -> None:
+    stream = (
+        push("chat/answer", 1) + result(1, {"a": "思考"}) + encode_frame(b"[]") + error("2") + push("chat/finish", "x")
+    )
+    session = RpcSession()
+    session.request("ping", {})
+    session.request("auth/status", {})
+    received: list[Inbound] = []
+    for start in range(0, len(stream), size):
+        received += session.receive(stream[start : start + size])
+    assert received == [
+        Push(1, "chat/answer", {"text": "思"}),
+        Reply(1, "ping", {"a": "思考"}),
+        Malformed("a frame holds no JSON object"),
+        Refusal(2, "auth/status", -32601, "unknown method: x"),
+        Push("x", "chat/finish", {"text": "思"}),
+    ]
