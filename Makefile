@@ -86,8 +86,8 @@ crds: setup ## the CRD anew from the operator's models, for the repository and t
 	cp crds/lingmaaccounts.lingma.dev.yaml charts/lingma-operator/files/
 
 .PHONY: demo
-demo: setup ## two accounts and a chat on a real Kubernetes; KUBE_CONTEXT=name takes yours
-	@$(BIN)/python -m demo up --context "$(KUBE_CONTEXT)"
+demo: setup ## two accounts and a chat on a real Kubernetes; KUBE_CONTEXT=name [REGISTRY=host/path] takes yours
+	@$(BIN)/python -m demo up --context "$(KUBE_CONTEXT)" --registry "$(REGISTRY)"
 
 .PHONY: demo-down
 demo-down: setup ## remove what `make demo` made
