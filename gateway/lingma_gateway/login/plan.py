@@ -38,15 +38,17 @@ class HumanKind(StrEnum):
     SLIDER = "slider"
     PUNISH = "punish"
     SMS = "sms"
+    ORGANIZATION = "organization"
     UNKNOWN_PAGE = "unknown_page"
     FOREIGN_FORM = "foreign_form"
 
 
 _HUMAN_WORDS = {
-    HumanKind.CAPTCHA: "the login page shows a captcha",
+    HumanKind.CAPTCHA: "the login page asks for a code, of a captcha or an SMS",
     HumanKind.SLIDER: "the login page shows a slider",
     HumanKind.PUNISH: "the login page shows a check for robots",
     HumanKind.SMS: "the login page asks for a verification code",
+    HumanKind.ORGANIZATION: "the account is of several organizations, one of which must be chosen",
     HumanKind.UNKNOWN_PAGE: "the login page shows something that the gateway does not know",
     HumanKind.FOREIGN_FORM: "the login form is on a host that LOGIN_FORM_HOSTS does not name",
 }
