@@ -37,6 +37,8 @@ _ARGUMENTS = (
 _ENVIRONMENT = re.compile(r"PATH|HOME|TMPDIR|LANG|LC_.*|TZ|XDG_.*|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|FONTCONFIG_.*")
 """What Chromium gets of our environment; never the credentials in it."""
 _PROXY = re.compile(r"(https?|all|no)_proxy", re.IGNORECASE)
+_NO_SANDBOX = re.compile(r"no usable sandbox|(namespace|suid) sandbox", re.IGNORECASE)
+"""Chromium's own words; its arguments, which the error also quotes, hold the word too."""
 _POLL_S = 0.3
 _STATUS_POLL_S = 1.0
 _STABLE_LOOKS = 3
@@ -146,7 +148,7 @@ class ChromiumLogin:
                 handle_sighup=False,
             )
         except Error as error:
-            if "sandbox" in error.message:
+            if _NO_SANDBOX.search(error.message):
                 return Failed("Chromium cannot use its sandbox here: see LOGIN_BROWSER_NO_SANDBOX")
             return Failed("Chromium at LOGIN_BROWSER_PATH does not start")
 

@@ -243,7 +243,7 @@ def after(
             message = f"human verification needed: {_HUMAN_WORDS[kind]}; {_HUMAN_ADVICE}"
         case Rejected(reason, certain):
             result = Result.REJECTED if certain else Result.REFUSED
-            message = f"{_WAY_WORDS[way]} was refused ({reason}): provide another one, or a session bundle"
+            message = f"refused: {_WAY_WORDS[way]} ({reason}); provide another one, or a session bundle"
         case Failed(message):
             result = Result.FAILED
         case _:

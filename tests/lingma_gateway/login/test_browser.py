@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,25 @@ async def test_a_form_on_an_unknown_host_gets_no_password(chromium: Path) -> Non
         assert isinstance(outcome, HumanNeeded)
         assert outcome.kind is HumanKind.FOREIGN_FORM
         assert page.submitted == []
+
+
+async def test_a_browser_that_does_not_start_is_told(tmp_path: Path) -> None:
+    (tmp_path / "chromium").symlink_to("/bin/false")
+    async with login_page() as page:
+        outcome = await visit(page, settings(tmp_path / "chromium"))
+    assert outcome == Failed("Chromium at LOGIN_BROWSER_PATH does not start")
+
+
+async def test_the_gateway_runs_without_the_extra_and_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "playwright.async_api", None)
+    async with login_page() as page:
+        outcome = await visit(page, settings(tmp_path))
+    assert outcome == Failed("a login by user name and password needs the package's extra `login`")
+    code = "import sys, lingma_gateway.cli; sys.exit('playwright' in sys.modules)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+    assert await process.wait() == 0
 
 
 async def test_without_a_browser_the_outcome_says_what_to_install(tmp_path: Path) -> None:
