@@ -14,6 +14,7 @@ help: ## this list
 setup: $(VENV)/.locked ## the Python environment, exactly as locked
 
 $(VENV)/.locked: requirements/dev.txt pyproject.toml
+	@echo "setup: the locked Python environment, in $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
