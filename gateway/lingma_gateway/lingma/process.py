@@ -136,8 +136,9 @@ class LingmaProcess:
         """Reap an ended process and its log task. Helpers that outlive it would keep its files and ports."""
         if self._process is not None:
             process, self._process = self._process, None
-            self._exit_code = await process.wait()
+            # First: the wait is also for its standard error, which helpers hold open.
             self._signal(process.pid, signal.SIGKILL)
+            self._exit_code = await process.wait()
             event(log, "lingma_exited", level=logging.WARNING, instance=self._name, code=self._exit_code)
         if self._stderr is not None:
             await self._stderr
