@@ -9,6 +9,7 @@ import yaml
 
 from lingma_contract.names import Port
 from lingma_gateway import settingsdoc
+from lingma_gateway.aliases import DEFAULT_ALIASES
 from lingma_gateway.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,3 +98,8 @@ def test_image_and_compose_check_the_same_way(gateway: dict[str, Any]) -> None:
     assert in_the_image[1] == (
         f"--interval={check['interval']} --timeout={check['timeout']} --start-period={check['start_period']}"
     )
+
+
+def test_the_documentation_lists_the_aliases_that_there_are() -> None:
+    rows = re.findall(r"^\| (`.*`) \| the default model \|$", (ROOT / "docs" / "gateway.md").read_text(), re.MULTILINE)
+    assert [name for row in rows for name in re.findall(r"`([^`]+)`", row)] == DEFAULT_ALIASES.split(",")
