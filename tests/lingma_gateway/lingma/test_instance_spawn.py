@@ -1,6 +1,8 @@
 """An instance with a Lingma of its own, which is the simulator: crash loops and what ends them."""
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +32,7 @@ class Watched:
         self._news: asyncio.Queue[None] = asyncio.Queue()
         self.process = LingmaProcess("alice", command, work_dir)
         source = SessionSource(work_dir, None)
-        self.instance = Instance(settings, source, self.process, self._changed, backoff=lambda: Backoff(0.01, 0.04))
+        self.instance = Instance(settings, source, self.process, self._changed, backoff=lambda: Backoff(0.01, 0.16))
 
     def _changed(self) -> None:
         self._news.put_nowait(None)
@@ -61,11 +63,12 @@ async def test_a_lingma_that_ends_at_once_is_tried_again_at_growing_intervals(tm
 
 async def test_a_lingma_that_ends_again_and_again_before_it_did_anything_counts_as_failed(tmp_path: Path) -> None:
     it = Watched(tmp_path, SIM)
+    states: list[State] = []
     async with running(it.instance):
-        states = []
-        for _ in range(4):
+        while len(states) < 10 and State.FAILED not in states:
             await it.connected()
-            await it.process.stop()
+            assert it.process.pid is not None
+            os.kill(it.process.pid, signal.SIGKILL)
             states.append(await it.lost())
     assert states[0] is State.RECONNECTING
     assert states[-1] is State.FAILED
