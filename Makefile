@@ -39,8 +39,18 @@ format: setup ## ruff's own form of every file
 	$(BIN)/ruff check --fix -q .
 	$(BIN)/ruff format -q .
 
+.PHONY: browser
+browser: ## Chromium for the tests of the login page (Debian's package; installed when missing and root)
+	@if command -v chromium >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "browser: installing Debian's chromium for the tests of the login page"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else \
+	  echo "browser: there is no chromium, and installing it needs root and apt-get: its tests are skipped (in CI they fail)"; \
+	fi
+
 .PHONY: test
-test: lint e2e-ready ## everything: lint, types, contracts, unit, protocol, and end-to-end on a real cluster
+test: lint browser e2e-ready ## everything: lint, types, contracts, unit, protocol, and end-to-end on a real cluster
 	KUBE_CONTEXT="$(KUBE_CONTEXT)" $(BIN)/pytest $(PYTEST_ARGS)
 
 # What takes minutes the first time, before pytest, which would hide its progress. Where it cannot be had, the
