@@ -76,6 +76,11 @@ def restore(work_dir: Path, bundle_file: Path, now_s: Callable[[], float] = time
         return Restored(Outcome.INVALID, str(error))
     if bundle is None:
         return Restored(Outcome.NO_BUNDLE, "no session bundle is mounted")
+    return restore_bundle(work_dir, bundle, now_s)
+
+
+def restore_bundle(work_dir: Path, bundle: Bundle, now_s: Callable[[], float] = time.time) -> Restored:
+    """The same for a bundle that was read already."""
     if restored_digest(work_dir) == bundle.digest and _is_logged_in(work_dir, now_s()):
         return Restored(Outcome.KEPT, "the work directory holds a login that derives from this bundle")
     _keep_aside(work_dir, now_s())
