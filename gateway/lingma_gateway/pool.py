@@ -24,6 +24,14 @@ class PoolSettings:
     max_queued: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """One who waits, and for which instance; None: for any."""
+
+    turn: "asyncio.Future[Instance]"
+    only: Instance | None
+
+
 class Pool:
     """Slots are taken with `slot` and given back on every path out of it."""
 
@@ -33,7 +41,7 @@ class Pool:
         self.rejected = 0
         self._settings = settings
         self._clock = clock
-        self._waiting: deque[asyncio.Future[Instance]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._idle = asyncio.Event()
         self._idle.set()
         self._turns = 0
@@ -76,14 +84,14 @@ class Pool:
         return Health(now, tuple(instance.health for instance in self.instances), draining)
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[Instance]:
-        """An instance with a free slot, which is taken until the block ends.
+    async def slot(self, only: Instance | None = None) -> AsyncIterator[Instance]:
+        """An instance (or `only` this one) with a free slot, which is taken until the block ends.
 
         Raises:
             NoReadyAccount: no instance is ready.
             QueueFull: every slot is taken, and the queue is full or the wait too long.
         """
-        instance = await self._take()
+        instance = await self._take(only)
         self.accepted += 1
         started = self._clock()
         try:
@@ -92,14 +100,14 @@ class Pool:
             self._turn_s += _SMOOTHING * (self._clock() - started - self._turn_s)
             self._vacate(instance)
 
-    async def _take(self) -> Instance:
+    async def _take(self, only: Instance | None) -> Instance:
         while True:
-            instance = self._pick()
+            instance = self._pick(only)
             # Nobody overtakes those who wait: a slot may have become free that is theirs.
             if instance is not None and not self._waiting:
                 self._occupy(instance)
                 return instance
-            instance = await self._wait()
+            instance = await self._wait(only)
             if instance.ready:
                 return instance
             self._vacate(instance)  # lost between the handing over and now
@@ -113,9 +121,9 @@ class Pool:
         instance.in_flight -= 1
         self._settle()
 
-    def _pick(self) -> Instance | None:
+    def _pick(self, only: Instance | None) -> Instance | None:
         """The ready instance with the fewest turns, in turn among equals; None when all are full."""
-        ready = [instance for instance in self.instances if instance.ready]
+        ready = [instance for instance in self.instances if instance.ready and only in (None, instance)]
         if not ready:
             raise NoReadyAccount(self._why_not_ready(), retry_after_s=_NO_ACCOUNT_RETRY_S)
         free = [instance for instance in ready if instance.in_flight < instance.settings.max_in_flight]
@@ -131,27 +139,29 @@ class Pool:
         reasons = "; ".join(f"{instance.name}: {instance.health.message}" for instance in self.instances[:5])
         return f"no Lingma account is ready ({reasons})"
 
-    async def _wait(self) -> Instance:
+    async def _wait(self, only: Instance | None) -> Instance:
         """A slot that `_settle` took in the name of this turn."""
         timeout_s = self._settings.queue_timeout_s
         if len(self._waiting) >= self._settings.max_queued or timeout_s <= 0:
             raise self._rejection()
         turn: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        waiting = _Waiting(turn, only)
+        self._waiting.append(waiting)
         self._settle()
         try:
             async with asyncio.timeout(timeout_s):
                 return await turn
         except BaseException as error:
-            self._leave(turn)
+            self._leave(waiting)
             if isinstance(error, TimeoutError):
                 raise self._rejection() from error
             raise
 
-    def _leave(self, turn: asyncio.Future[Instance]) -> None:
+    def _leave(self, waiting: _Waiting) -> None:
         """Stop waiting: out of the queue, or out of the slot that was handed over in this very moment."""
-        if turn in self._waiting:
-            self._waiting.remove(turn)
+        turn = waiting.turn
+        if waiting in self._waiting:
+            self._waiting.remove(waiting)
             self._settle()
         elif not turn.cancelled() and turn.exception() is None:
             self._vacate(turn.result())
@@ -163,19 +173,22 @@ class Pool:
         return QueueFull("every slot of every account is taken, try again", retry_after_s=retry_after_s)
 
     def _settle(self) -> None:
-        """Hand free slots to those who wait, in the order in which they came."""
-        while self._waiting:
-            if self._waiting[0].cancelled():
-                self._waiting.popleft()
+        """Hand free slots to those who wait, in the order in which they came; one who waits for a full instance
+        does not hold up those who take another."""
+        left: deque[_Waiting] = deque()
+        for waiting in self._waiting:
+            if waiting.turn.cancelled():
                 continue
             try:
-                instance = self._pick()
+                instance = self._pick(waiting.only)
             except NoReadyAccount as error:
-                self._waiting.popleft().set_exception(error)
+                waiting.turn.set_exception(error)
                 continue
             if instance is None:
-                break
+                left.append(waiting)
+                continue
             self._occupy(instance)
-            self._waiting.popleft().set_result(instance)
+            waiting.turn.set_result(instance)
+        self._waiting = left
         if self.in_flight == 0 and not self._waiting:
             self._idle.set()

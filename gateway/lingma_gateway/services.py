@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from lingma_gateway.identity import Identity
 from lingma_gateway.pool import Pool
 from lingma_gateway.settings import Settings
+from lingma_gateway.smoke.runner import SmokeRunner
 from lingma_gateway.telemetry.metrics import Metrics
+from lingma_gateway.telemetry.usage import UsageTotals
 from lingma_gateway.turns import Turns
 
 
@@ -27,3 +29,5 @@ class Services:
     metrics: Metrics
     identity: Identity
     drain: Drain = field(default_factory=Drain)
+    usage: UsageTotals = field(default_factory=UsageTotals)
+    smoke: SmokeRunner = field(default_factory=SmokeRunner)

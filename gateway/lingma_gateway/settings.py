@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     """Keys of clients, comma-separated, each KEY or ID=KEY. Only `serve` reads them."""
     allow_anonymous: bool = False
     """Serve without any API key. Whoever reaches the port uses the accounts."""
+    admin_token: SecretStr = SecretStr("")
+    """Bearer token of /internal for `serve`; while it is empty, the API keys open it. A sidecar takes its own only."""
     metrics_token: SecretStr = SecretStr("")
     """Bearer token of /metrics."""
     metrics_public: bool = False
