@@ -17,7 +17,7 @@ from pydantic import SecretStr, ValidationError
 from lingma_contract import jsonlog
 from lingma_gateway import runtime, simulation
 from lingma_gateway.api.app import admin_app, client_app
-from lingma_gateway.commands import CommandFailed, bootstrap, record, session
+from lingma_gateway.commands import CommandFailed, bootstrap, record, session, smoke
 from lingma_gateway.runtime import ConfigurationError
 from lingma_gateway.server import Endpoint, Servers
 from lingma_gateway.settings import Settings
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     session.add_to(commands)
     bootstrap.add_to(commands)
     record.add_to(commands)
+    smoke.add_to(commands)
     return parser
 
 

@@ -112,7 +112,7 @@ def assemble(steps: Iterable[Step], time: str, total_ms: int, names: Iterable[st
 
 def _masked(step: dict[str, Any], masker: Masker) -> dict[str, Any]:
     # `reason` is where Lingma says why: the masker keeps such words and takes out who is meant.
-    return step | {"finding": masker.message({"reason": step["finding"]})["reason"]}
+    return step | {"finding": masker.message({"params": {"reason": step["finding"]}})["params"]["reason"]}
 
 
 def names_in(status: object) -> list[str]:
