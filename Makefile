@@ -14,6 +14,7 @@ help: ## this list
 setup: $(VENV)/.locked ## the Python environment, exactly as locked
 
 $(VENV)/.locked: requirements/dev.txt pyproject.toml
+	@echo "setup: the locked Python environment, in $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
@@ -86,8 +87,8 @@ crds: setup ## the CRD anew from the operator's models, for the repository and t
 	cp crds/lingmaaccounts.lingma.dev.yaml charts/lingma-operator/files/
 
 .PHONY: demo
-demo: setup ## two accounts and a chat on a real Kubernetes; KUBE_CONTEXT=name takes yours
-	@$(BIN)/python -m demo up --context "$(KUBE_CONTEXT)"
+demo: setup ## two accounts and a chat on a real Kubernetes; KUBE_CONTEXT=name [REGISTRY=host/path] takes yours
+	@$(BIN)/python -m demo up --context "$(KUBE_CONTEXT)" --registry "$(REGISTRY)"
 
 .PHONY: demo-down
 demo-down: setup ## remove what `make demo` made

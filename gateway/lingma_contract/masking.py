@@ -64,9 +64,10 @@ _FIELD_LIKE = re.compile(r"[A-Za-z_][A-Za-z0-9_/.-]{0,63}")
 _FENCE = re.compile(r"(`{3,}(?:(?:think|toolCall)::[\w:.-]{0,80})?)")
 """Markers inside an answer, which are protocol (Qoder's fenced thinking)."""
 
+# Each pattern begins only where a word begins, so that the longest text takes linear time.
 _LOOKS_SECRET = re.compile(
     r"(?i:bearer\s+)[A-Za-z0-9._~+/=-]{8,}"
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+"
+    r"|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+"
     r"|\b(?:sk|pt|rt|pat|ghp|glpat)-[A-Za-z0-9_-]{12,}"
     r"|\bLTAI[A-Za-z0-9]{12,}"
     r"|(?<![A-Za-z0-9-])[0-9a-fA-F]{32,}(?![A-Za-z0-9-])"
@@ -75,7 +76,7 @@ _LOOKS_SECRET = re.compile(
     r"(?=[0-9A-Z+/_=-]*[a-z])[A-Za-z0-9+/_=-]{32,}"
 )
 _SECRET_QUERY = re.compile(r"(?i)([?&;](?:[a-z_]*token|auth|nonce|state|code|[a-z_]*key|sign(?:ature)?)=)[^&\s\"'#]+")
-_EMAIL = re.compile(r"[\w.+-]++@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\w])(?:\+?86[- ]?)?1[3-9]\d{9}(?![\w])")
 _HOME = re.compile(r"(?i)((?:/|\\|%2f)(?:home|users)(?:/|\\{1,2}|%2f))(?:[^/\\%\"'\n]{1,64}(?=\\)|[^/\\%\s\"']+)")
 

@@ -180,6 +180,13 @@ def test_images_become_their_length_even_when_texts_are_kept() -> None:
     assert params({"text": "x" * 300_000}, keep_prompts=True) == {"text": "<text 300000>"}
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["a.", "eyJ-", "a@", "A1a", "&a_", "/home/", "\\users\\a b", "bearer ", "0f-", "`"])
+def test_the_longest_text_takes_linear_time(piece: str) -> None:
+    text = piece * (250_000 // len(piece))
+    assert params({"text": text, "reason": text}, keep_prompts=True, known=("carol",))
+
+
 def test_what_is_too_deep_is_cut_off() -> None:
     value: Any = "x"
     for _ in range(MAX_DEPTH + 5):
