@@ -50,7 +50,7 @@ def _url(text: str) -> SplitResult:
 
 
 def _smoke(options: argparse.Namespace) -> int:
-    jsonlog.configure("warning", stream=sys.stderr)
+    jsonlog.configure("error", stream=sys.stderr)
     report = _asked(options) if options.url is not None else _checked(options)
     text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
     if options.report == STANDARD_STREAM:
@@ -81,8 +81,8 @@ def _asked(options: argparse.Namespace) -> dict[str, Any]:
         connection.close()
     report = _object(body)
     if status != 200 or "steps" not in report:
-        error = report.get("error")
-        why = error.get("message") if isinstance(error, dict) else "it answered something else"
+        told = report.get("error")
+        why = told.get("message") if isinstance(told, dict) else "it answered something else"
         raise CommandFailed(f"the gateway at {options.url.netloc} has no report ({status}): {why}")
     # Whose Lingma it was is nobody's business but the owner's.
     report.pop("instance", None)

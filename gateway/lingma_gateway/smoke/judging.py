@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from lingma_gateway.lingma import login, models, updates
-from lingma_gateway.smoke.hearing import Heard
+from lingma_gateway.smoke.heard import Heard
 from lingma_gateway.smoke.report import Judgement, judged, not_tried
 
 STOP_LIMIT_S = 1.0
@@ -60,12 +60,13 @@ def auth(status: object) -> Judgement:
     found = login.interpret(dict(status))
     if not found.logged_in:
         differences.append(found.message)
+    # Only what is unusual: a simulator that is given the report would hold on to it.
     shown = {
         name: status[name]
-        for name, largest in (("status", 7), ("whitelist", 5))
-        if type(status.get(name)) is int and 1 <= status[name] <= largest
+        for name, usable, largest in (("status", 2, 7), ("whitelist", 3, 5))
+        if type(status.get(name)) is int and 1 <= status[name] <= largest and status[name] != usable
     }
-    return judged(differences, "logged in", auth=shown)
+    return judged(differences, "logged in", **({"auth": shown} if shown else {}))
 
 
 def model_lists(result: object, *, logged_in: bool) -> Judgement:

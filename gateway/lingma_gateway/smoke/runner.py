@@ -17,7 +17,8 @@ from lingma_gateway.events import Usage
 from lingma_gateway.lingma import calls, login, models, usagelog
 from lingma_gateway.lingma.connection import Connection, open_connection
 from lingma_gateway.smoke import judging
-from lingma_gateway.smoke.hearing import Heard, hear
+from lingma_gateway.smoke.heard import Heard
+from lingma_gateway.smoke.hearing import hear
 from lingma_gateway.smoke.report import Judgement, Name, Step, assemble, judged, names_in, not_tried
 from lingma_gateway.tokens import estimate
 
