@@ -24,11 +24,12 @@ from lingma_gateway.errors import (
     SessionNotPacked,
     Unauthenticated,
     UpstreamError,
+    UpstreamRefused,
 )
 from lingma_gateway.events import Usage
 from lingma_gateway.lingma import login, models
 from lingma_gateway.lingma.instance import Instance
-from lingma_gateway.login.authenticator import Progress
+from lingma_gateway.login.authenticator import Caller, Progress
 from lingma_gateway.services import Services
 from lingma_gateway.sessions import packing
 from lingma_gateway.sessions.packing import PackError
@@ -139,14 +140,14 @@ def _stats(services: Services, started_at: datetime) -> dict[str, Any]:
 async def _start_login(instance: Instance) -> dict[str, Any]:
     """Begin a login where one may begin now. What asks for a person is not tried sooner for being asked here."""
     connection = instance.connected()
-    status = await connection.request("auth/status", {}, _STATUS_TIMEOUT_S)
+    status = await asked(connection, "auth/status")
     if _is_logged_in(status):
         return {"ok": True, "state": "already_logged_in", "instance": instance.name, "auth": _auth(status)}
     running = instance.login_progress.running is not None
     if not running:
         await instance.look_again(_LOOK_TIMEOUT_S)
     if instance.health.logged_in:
-        status = await connection.request("auth/status", {}, _STATUS_TIMEOUT_S)
+        status = await asked(connection, "auth/status")
         return {"ok": True, "state": "already_logged_in", "instance": instance.name, "auth": _auth(status)}
     progress = instance.login_progress
     if running:
@@ -169,10 +170,18 @@ async def _login_status(instance: Instance) -> dict[str, Any]:
         "auth": None,
     }
     try:
-        status = await instance.connected().request("auth/status", {}, _STATUS_TIMEOUT_S)
+        status = await asked(instance.connected(), "auth/status")
     except UpstreamError as error:
         return shown | {"error": error.message}
     return shown | {"auth": _auth(status), "logged_in": _is_logged_in(status)}
+
+
+async def asked(connection: Caller, method: str) -> Any:
+    """What Lingma answers. Its own words for a refusal may quote what it was sent, so they are not passed on."""
+    try:
+        return await connection.request(method, {}, _STATUS_TIMEOUT_S)
+    except UpstreamRefused as error:
+        raise UpstreamRefused(f"Lingma refused {method}: see its log") from error
 
 
 def _is_logged_in(status: object) -> bool:
@@ -229,7 +238,7 @@ async def _export(instance: Instance) -> dict[str, Any]:
 
 
 async def _models_raw(instance: Instance) -> dict[str, Any]:
-    raw = await instance.connection().request("config/queryModels", {}, _STATUS_TIMEOUT_S)
+    raw = await asked(instance.connection(), "config/queryModels")
     known = models.parse(raw)
     return {
         "instance": instance.name,

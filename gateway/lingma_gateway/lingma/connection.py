@@ -22,6 +22,10 @@ PushListener = Callable[[str, dict[str, Any]], None]
 
 _CONNECT_TIMEOUT_S = 5.0
 
+_wire_log = logging.getLogger(f"{__name__}.wire")
+# At debug the library logs frames, with what people ask and what logs an account in.
+_wire_log.setLevel(logging.INFO)
+
 
 class TurnPushes:
     """The pushes that belong to one request of ours."""
@@ -182,6 +186,7 @@ async def open_connection(
             max_size=MAX_BODY_BYTES,
             compression=None,
             proxy=None,
+            logger=_wire_log,
         )
     except (OSError, TimeoutError, WebSocketException) as error:
         raise UpstreamLost(f"no Lingma answers on port {port}") from error
