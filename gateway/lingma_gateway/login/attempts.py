@@ -71,7 +71,7 @@ class AttemptLog:
         attempts = {way.value: asdict(attempt) for way, attempt in self._attempts.items()}
         content = json.dumps({"salt": self._salt.hex(), "attempts": attempts}).encode()
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            files.private_folder(self._path.parent)
             files.replace(self._path, content)
         except OSError as error:
             # It still holds in memory.

@@ -37,6 +37,8 @@ _ARGUMENTS = (
 _ENVIRONMENT = re.compile(r"PATH|HOME|TMPDIR|LANG|LC_.*|TZ|XDG_.*|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|FONTCONFIG_.*")
 """What Chromium gets of our environment; never the credentials in it."""
 _PROXY = re.compile(r"(https?|all|no)_proxy", re.IGNORECASE)
+_NO_SANDBOX = re.compile(r"no usable sandbox|(namespace|suid) sandbox", re.IGNORECASE)
+"""Chromium's own words; its arguments, which the error also quotes, hold the word too."""
 _POLL_S = 0.3
 _STATUS_POLL_S = 1.0
 _STABLE_LOOKS = 3
@@ -44,15 +46,18 @@ _STABLE_LOOKS = 3
 _ACTION_MS = 3000
 _SETTLE_SHARE = 0.25
 """Share of the time-out after which a page that is not known counts as one for a person."""
-_AT_ONCE = frozenset({HumanKind.CAPTCHA, HumanKind.SLIDER, HumanKind.PUNISH, HumanKind.FOREIGN_FORM})
+_AT_ONCE = frozenset(
+    {HumanKind.CAPTCHA, HumanKind.SLIDER, HumanKind.PUNISH, HumanKind.ORGANIZATION, HumanKind.FOREIGN_FORM}
+)
 
 _PROBE = """
-([user, password, code, sliders, errors, longest]) => {
+([user, password, code, sliders, organizations, errors, longest]) => {
   const shown = selector => [...document.querySelectorAll(selector)].filter(element => {
     const box = element.getBoundingClientRect(), style = getComputedStyle(element);
     return box.width > 1 && box.height > 1 && style.visibility !== 'hidden' && style.opacity !== '0';
   });
   return {
+    organizations: shown(organizations).length > 0,
     loaded: document.readyState === 'complete',
     form: shown(user).length > 0 && shown(password).length > 0,
     code: shown(code).length > 0,
@@ -143,7 +148,7 @@ class ChromiumLogin:
                 handle_sighup=False,
             )
         except Error as error:
-            if "sandbox" in error.message:
+            if _NO_SANDBOX.search(error.message):
                 return Failed("Chromium cannot use its sandbox here: see LOGIN_BROWSER_NO_SANDBOX")
             return Failed("Chromium at LOGIN_BROWSER_PATH does not start")
 
@@ -215,7 +220,8 @@ class _Visit:
         """A page that is none of the known ones is waited for a while: it may be on its way to one."""
         now_s = time.monotonic()
         was_odd = self._odd
-        self._odd = sight in (Sight.UNKNOWN, Sight.CALLBACK, HumanKind.SMS)
+        complaint = self._submitted and sight is Sight.COMPLAINT
+        self._odd = complaint or sight in (Sight.UNKNOWN, Sight.CALLBACK, HumanKind.SMS)
         if not was_odd:
             self._odd_since_s = now_s
         if not self._odd or now_s - self._odd_since_s < self._settings.timeout_s * _SETTLE_SHARE:
@@ -265,7 +271,15 @@ async def _describe(frame: "PageFrame") -> Frame | None:
     """What a frame shows; None while it changes."""
     from playwright.async_api import Error
 
-    selectors = [pages.USERNAME, pages.PASSWORD, pages.CODE, pages.SLIDERS, pages.ERRORS, pages.MAX_TEXT]
+    selectors = [
+        pages.USERNAME,
+        pages.PASSWORD,
+        pages.CODE,
+        pages.SLIDERS,
+        pages.ORGANIZATIONS,
+        pages.ERRORS,
+        pages.MAX_TEXT,
+    ]
     try:
         shown: dict[str, Any] = await frame.evaluate(_PROBE, selectors)
     except Error:

@@ -13,7 +13,7 @@ from typing import Protocol
 from lingma_contract import bundle as bundles
 from lingma_contract.bundle import Bundle
 from lingma_contract.jsonlog import event
-from lingma_gateway.sessions import files, loginfiles
+from lingma_gateway.sessions import files, packing
 from lingma_gateway.sessions.restore import STATE_DIR, restored_digest
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class FileSink:
         self._folder = work_dir / STATE_DIR
 
     def captured(self, bundle: Bundle, derived_from: str | None) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files.private_folder(self._folder)
         files.replace(self._folder / CAPTURED, bundles.pack(bundle))
         record = {"digest": bundle.digest, "derived_from": derived_from, "time": time.time()}
         files.replace(self._folder / RECORD, json.dumps(record).encode())
@@ -66,9 +66,10 @@ class Watch:
         signature = self._signature()
         if signature is None or signature == self._seen:
             return False
-        bundle = self._read()
-        if bundle is None:
-            self._complain(signature)
+        try:
+            bundle = packing.read_login(self._work_dir, time.time())
+        except (packing.PackError, OSError) as error:
+            self._complain(signature, error)
             return False
         origin = restored_digest(self._work_dir)
         new = bundle.digest not in (origin, self._kept)
@@ -82,10 +83,10 @@ class Watch:
         self._kept, self._seen = bundle.digest, signature
         return new
 
-    def _complain(self, signature: Signature) -> None:
+    def _complain(self, signature: Signature, error: Exception) -> None:
         """Caught in the middle of a write, the next look sees it whole; one that stays so is told once."""
         if self._unreadable == signature:
-            event(log, "session_not_captured", level=logging.WARNING, error="cache/user does not fit cache/id")
+            event(log, "session_not_captured", level=logging.WARNING, error=str(error)[:200])
             self._seen = signature
         self._unreadable = signature
 
@@ -96,21 +97,3 @@ class Watch:
         except OSError:
             return None
         return tuple((stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in stats)
-
-    def _read(self) -> Bundle | None:
-        content = {}
-        for name in bundles.MEMBERS:
-            try:
-                content[name] = (self._cache / name).read_bytes()
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                event(log, "session_not_captured", level=logging.WARNING, error=type(error).__name__)
-                return None
-        if not all(content.get(name) for name in bundles.REQUIRED):
-            return None
-        try:
-            loginfiles.expire_time_ms(content)
-        except loginfiles.Undecipherable:
-            return None
-        return Bundle(content)

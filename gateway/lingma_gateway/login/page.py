@@ -18,6 +18,7 @@ PASSWORD = "#fm-login-password"
 SUBMIT = "#fm-login-submit"
 CODE = "#fm-login-checkcode"
 SLIDERS = ".nc-container, .nc_wrapper, .nc-lang-cnt, #nc_1_n1z, #baxia-dialog-content"
+ORGANIZATIONS = "a[href*='/auth/loginWithOrganization']"
 ERRORS = "#login-error, .login-error, .login-error-msg, .fm-error, .fm-error-tips, .error-msg, [role=alert]"
 MAX_TEXT = 4000
 """Characters of a frame's text that are looked at."""
@@ -41,6 +42,8 @@ class Sight(Enum):
     LOADING = auto()
     FORM = auto()
     WRONG_PASSWORD = auto()
+    COMPLAINT = auto()
+    """The form with an error that is not known."""
     CALLBACK = auto()
     """Lingma's own page: the service has sent the browser back to it."""
     UNREACHABLE = auto()
@@ -58,6 +61,8 @@ class Frame:
     """User name and password fields are visible."""
     code: bool
     slider: bool
+    organizations: bool
+    """Links to log in for one organization or another."""
     error: str
     text: str
 
@@ -76,6 +81,8 @@ def look(frames: Sequence[Frame], hosts: Iterable[str]) -> Seen:
     if main.url.startswith("chrome-error:"):
         return Seen(Sight.UNREACHABLE)
     address = urlsplit(main.url)
+    if main.organizations:
+        return Seen(HumanKind.ORGANIZATION)
     if address.hostname in _LOOPBACK and address.path.startswith(_CALLBACK):
         return Seen(Sight.CALLBACK)
     challenge = _challenge(frames)
@@ -85,8 +92,9 @@ def look(frames: Sequence[Frame], hosts: Iterable[str]) -> Seen:
     if any(_WRONG_PASSWORD.search(frame.error) for frame in frames):
         return Seen(Sight.WRONG_PASSWORD, form)
     if form is not None:
-        trusted = may_type(frames[form].url, hosts)
-        return Seen(Sight.FORM, form) if trusted else Seen(HumanKind.FOREIGN_FORM)
+        if not may_type(frames[form].url, hosts):
+            return Seen(HumanKind.FOREIGN_FORM)
+        return Seen(Sight.COMPLAINT if frames[form].error.strip() else Sight.FORM, form)
     if not all(frame.loaded for frame in frames):
         return Seen(Sight.LOADING)
     return Seen(HumanKind.SMS if any(_SMS.search(frame.text) for frame in frames) else Sight.UNKNOWN)

@@ -38,15 +38,17 @@ class HumanKind(StrEnum):
     SLIDER = "slider"
     PUNISH = "punish"
     SMS = "sms"
+    ORGANIZATION = "organization"
     UNKNOWN_PAGE = "unknown_page"
     FOREIGN_FORM = "foreign_form"
 
 
 _HUMAN_WORDS = {
-    HumanKind.CAPTCHA: "the login page shows a captcha",
+    HumanKind.CAPTCHA: "the login page asks for a code, of a captcha or an SMS",
     HumanKind.SLIDER: "the login page shows a slider",
     HumanKind.PUNISH: "the login page shows a check for robots",
     HumanKind.SMS: "the login page asks for a verification code",
+    HumanKind.ORGANIZATION: "the account is of several organizations, one of which must be chosen",
     HumanKind.UNKNOWN_PAGE: "the login page shows something that the gateway does not know",
     HumanKind.FOREIGN_FORM: "the login form is on a host that LOGIN_FORM_HOSTS does not name",
 }
@@ -241,7 +243,7 @@ def after(
             message = f"human verification needed: {_HUMAN_WORDS[kind]}; {_HUMAN_ADVICE}"
         case Rejected(reason, certain):
             result = Result.REJECTED if certain else Result.REFUSED
-            message = f"{_WAY_WORDS[way]} was refused ({reason}): provide another one, or a session bundle"
+            message = f"refused: {_WAY_WORDS[way]} ({reason}); provide another one, or a session bundle"
         case Failed(message):
             result = Result.FAILED
         case _:

@@ -5,6 +5,12 @@ import tempfile
 from pathlib import Path
 
 
+def private_folder(folder: Path) -> None:
+    """A folder that only its owner can enter, whoever made it and whatever the umask."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
 def replace(path: Path, content: bytes) -> None:
     """Write a file of mode 0600 that is either the old or the new one at any time."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -110,7 +110,7 @@ def _keep_aside(work_dir: Path, now_s: float) -> None:
     kept = work_dir / STATE_DIR / _KEPT
     target = kept / f"{now_s:.6f}"
     for folder in (work_dir / STATE_DIR, kept, target):
-        _private_folder(folder)
+        files.private_folder(folder)
     for path in present:
         path.chmod(0o600)
         os.replace(path, target / path.name)
@@ -120,16 +120,10 @@ def _keep_aside(work_dir: Path, now_s: float) -> None:
 
 def _write(work_dir: Path, bundle: Bundle, now_s: float) -> None:
     cache = work_dir / "cache"
-    _private_folder(cache)
+    files.private_folder(cache)
     # `user` comes last: a restore that is cut short leaves a work directory that is logged out, and is done again.
     for name in sorted(bundle.files, key=lambda member: member == "user"):
         files.replace(cache / name, bundle.files[name])
     record = json.dumps({"digest": bundle.digest, "time": now_s}).encode()
-    _private_folder(work_dir / STATE_DIR)
+    files.private_folder(work_dir / STATE_DIR)
     files.replace(work_dir / STATE_DIR / _RECORD, record)
-
-
-def _private_folder(folder: Path) -> None:
-    """A folder that only its owner can enter, whoever made it and whatever the umask."""
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)

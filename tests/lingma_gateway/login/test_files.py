@@ -129,5 +129,6 @@ def test_a_capture_that_could_not_be_kept_is_offered_again(tmp_path: Path) -> No
 def test_files_that_cannot_be_read_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write(tmp_path, sim_login.cache_files("alice", NOW, 60))
     (tmp_path / "cache" / "quota").mkdir()
-    assert not Watch(tmp_path, FileSink(tmp_path)).look()
+    watch = Watch(tmp_path, FileSink(tmp_path))
+    assert [watch.look(), watch.look()] == [False, False]
     assert "session_not_captured" in caplog.text

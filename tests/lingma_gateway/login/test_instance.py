@@ -77,7 +77,7 @@ async def test_a_refused_token_is_told_in_the_health_report(tmp_path: Path) -> N
     async with watched(tmp_path, lingma, lingma_personal_token="s-token") as it:
         health = await it.until(is_reason(LoginReason.CREDENTIALS_REJECTED))
         assert health.message == (
-            "the personal token was refused (Lingma refused auth/login (E7)): provide another one, or a session bundle"
+            "refused: the personal token (Lingma refused auth/login (E7)); provide another one, or a session bundle"
         )
         assert health.state.value == "ready"
         assert not health.logged_in

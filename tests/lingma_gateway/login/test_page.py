@@ -7,8 +7,8 @@ from lingma_gateway.login.page import Frame, Seen, Sight
 from lingma_gateway.login.plan import HumanKind
 
 HOSTS = ("aliyun.com", "127.0.0.1")
-MAIN = Frame("https://account.aliyun.com/login", True, False, False, False, "", "Sign in")
-FORM = Frame("https://passport.aliyun.com/mini", True, True, False, False, "", "")
+MAIN = Frame("https://account.aliyun.com/login", True, False, False, False, False, "", "Sign in")
+FORM = Frame("https://passport.aliyun.com/mini", True, True, False, False, False, "", "")
 
 
 def test_a_form_in_an_iframe_is_found() -> None:
@@ -33,6 +33,7 @@ def test_a_form_in_an_iframe_is_found() -> None:
         ([MAIN, replace(MAIN, loaded=False)], Sight.LOADING),
         ([replace(MAIN, url="chrome-error://chromewebdata/")], Sight.UNREACHABLE),
         ([replace(MAIN, url="http://127.0.0.1:37510/auth/callback?state=1")], Sight.CALLBACK),
+        ([replace(MAIN, url="http://127.0.0.1:37510/auth/callback", organizations=True)], HumanKind.ORGANIZATION),
         ([replace(MAIN, url="https://evil.example/auth/callback")], Sight.UNKNOWN),
     ],
 )
@@ -54,8 +55,8 @@ def test_a_wrong_password_is_known_by_its_words(error: str) -> None:
 
 
 @pytest.mark.parametrize("error", ["请输入密码", "Password", "network error"])
-def test_other_errors_are_no_wrong_password(error: str) -> None:
-    assert page.look([MAIN, replace(FORM, error=error)], HOSTS) == Seen(Sight.FORM, 1)
+def test_another_error_is_a_complaint_that_is_not_known(error: str) -> None:
+    assert page.look([MAIN, replace(FORM, error=error)], HOSTS) == Seen(Sight.COMPLAINT, 1)
 
 
 @pytest.mark.parametrize(

@@ -159,8 +159,12 @@ def test_a_person_needed_is_reported_before_a_refusal_and_that_before_a_failure(
     ("outcome", "result", "words"),
     [
         (HumanNeeded(HumanKind.SLIDER, 5.0), Result.HUMAN, "human verification needed: the login page shows a slider"),
-        (Rejected("they are wrong", certain=True), Result.REJECTED, "was refused (they are wrong)"),
-        (Rejected("not now", certain=False), Result.REFUSED, "was refused (not now)"),
+        (
+            Rejected("they are wrong", certain=True),
+            Result.REJECTED,
+            "refused: the user name and password (they are wrong); provide",
+        ),
+        (Rejected("not now", certain=False), Result.REFUSED, "refused: the user name and password (not now); provide"),
         (Failed("timeout"), Result.FAILED, "timeout"),
     ],
 )
