@@ -66,14 +66,14 @@ UPGRADE_REQUIRED = Fault(426, "invalid_request_error", "invalid_request_error", 
 """For a WebSocket handshake: on this status, unlike 404 and 405, Codex goes on over HTTP at once."""
 CONFLICT = Fault(409, "invalid_request_error", "invalid_request_error", code="conflict")
 QUEUE_FULL = Fault(429, "rate_limit_error", "rate_limit_error", code="backpressure", retryable=True)
-SESSION_NOT_PACKED = Fault(500, "server_error", "api_error", code="session_not_packed")
+SESSION_NOT_PACKED = Fault(500, "server_error", "api_error", code="session_not_packed", retryable=True)
 INTERNAL = Fault(500, "server_error", "api_error", code="internal_error", retryable=True)
 UPSTREAM_FAILED = Fault(502, "upstream_error", "api_error", code="upstream_error", retryable=True)
 NO_READY_ACCOUNT = Fault(
     503, "service_unavailable", "overloaded_error", code="no_ready_account", anthropic_status=529, retryable=True
 )
-NOT_CONFIGURED = Fault(503, "service_unavailable", "api_error", code="not_configured")
-"""Nobody could be allowed: a setting is missing, and trying again changes nothing."""
+NOT_CONFIGURED = Fault(503, "service_unavailable", "api_error", code="not_configured", retryable=True)
+"""Nobody could be allowed: a setting is missing."""
 UPSTREAM_TIMEOUT = Fault(504, "upstream_error", "timeout_error", code="upstream_timeout", retryable=True)
 
 

@@ -22,9 +22,12 @@ from lingma_gateway.smoke.hearing import hear
 from lingma_gateway.smoke.report import Judgement, Name, Step, assemble, judged, names_in, not_tried
 from lingma_gateway.tokens import estimate
 
-BUDGET_S = 55.0
+BUDGET_S = 50.0
 """For the steps; what is left of the minute is for deleting the sessions that they made."""
 _CLEANUP_S = 4.0
+_STOPPING_S = 2.5
+"""A turn that is too long is stopped; this is for waiting until it is."""
+_SLOT_WAIT_S = 5.0
 _RPC_TIMEOUT_S = 5.0
 _LOG_WAIT_S = 0.5
 """The log's token count may be written just after the end of a turn."""
@@ -117,7 +120,7 @@ class _Check:
         if (why := self._obstacle(name, left_s)) is not None:
             judgement = not_tried(why)
         else:
-            judgement = await self._judged(min(longest_s, left_s), work)
+            judgement = await self._judged(min(longest_s, left_s), left_s, work)
         self.steps.append(Step(name, judgement, _ms(time.monotonic() - began)))
 
     def _obstacle(self, name: Name, left_s: float) -> str | None:
@@ -134,10 +137,12 @@ class _Check:
             return "the tiny chat did not succeed"
         return None
 
-    async def _judged(self, longest_s: float, work: Callable[[float], Awaitable[Judgement]]) -> Judgement:
+    async def _judged(
+        self, longest_s: float, left_s: float, work: Callable[[float], Awaitable[Judgement]]
+    ) -> Judgement:
         try:
-            # A turn ends by itself in `longest_s`; a little more is for stopping it.
-            async with asyncio.timeout(longest_s + 2.5):
+            # A turn ends by itself in `longest_s`, which begins when it has its slot.
+            async with asyncio.timeout(min(longest_s + _SLOT_WAIT_S, left_s) + _STOPPING_S):
                 return await work(longest_s)
         except (QueueFull, NoReadyAccount) as error:
             return not_tried(error.message)
@@ -145,6 +150,17 @@ class _Check:
             return judged([error.message], "")
         except TimeoutError:
             return judged([f"no end within {longest_s:g} seconds"], "")
+
+    @asynccontextmanager
+    async def _slots(self, count: int) -> AsyncIterator[None]:
+        """Slots like any turn's, but not waited for any longer than a minute's check can."""
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(_SLOT_WAIT_S):
+                    await stack.enter_async_context(self.target.slots(count))
+            except TimeoutError as error:
+                raise QueueFull(f"no slot was free within {_SLOT_WAIT_S:g} seconds") from error
+            yield
 
     async def _initialize(self, _: float) -> Judgement:
         began = time.monotonic()
@@ -180,7 +196,7 @@ class _Check:
         return judging.model_lists(result, logged_in=self.logged_in)
 
     async def _chat(self, longest_s: float) -> Judgement:
-        async with self.target.slots(1):
+        async with self._slots(1):
             params = self._params(_CHAT)
             heard = await self._hear(params, longest_s, as_request=True)
         self.chatted = heard.succeeded
@@ -196,7 +212,7 @@ class _Check:
     async def _memory(self, longest_s: float) -> Judgement:
         word = f"lantern{secrets.randbelow(9000) + 1000}"
         deadline = time.monotonic() + longest_s
-        async with self.target.slots(1):
+        async with self._slots(1):
             first = await self._hear(self._params(f"Remember the word {word}. Reply with OK only."), longest_s)
             again = self._params("Which word did I ask you to remember? Reply with that word only.", "recall")
             again |= {"sessionId": first.session_id, "isReply": True}
@@ -206,7 +222,7 @@ class _Check:
     def _turns(self, count: int) -> Callable[[float], Awaitable[Judgement]]:
         async def work(longest_s: float) -> Judgement:
             # More turns than slots are meant to meet: that is what is to be found out. The slots keep others away.
-            async with self.target.slots(count):
+            async with self._slots(count):
                 asked = [self._params(_COUNT, f"say {_COUNT}", "chunks 10", "delay 20") for _ in range(count)]
                 return judging.at_once(await asyncio.gather(*(self._hear(one, longest_s) for one in asked)))
 
@@ -214,7 +230,7 @@ class _Check:
 
     async def _cancel(self, longest_s: float) -> Judgement:
         params = self._params(_LONG, f"say {_LONG * 4}", "chunks 200", "delay 50")
-        async with self.target.slots(1):
+        async with self._slots(1):
             heard = await self._hear(params, longest_s, stop_when=lambda heard: len(heard.chunk_times) > 1)
         return judging.cancel(heard)
 
@@ -232,7 +248,7 @@ class _Check:
         # wants to have run is denied.
         params |= {"mode": "agent", "sessionType": "developer"}
         params["pluginPayloadConfig"] = {**params["pluginPayloadConfig"], "isEnableAskAgent": True}
-        async with self.target.slots(1):
+        async with self._slots(1):
             heard = await self._hear(params, longest_s, stop_when=lambda heard: bool(heard.tools))
         return judging.tool(heard)
 

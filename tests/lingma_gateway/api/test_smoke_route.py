@@ -106,3 +106,16 @@ def test_a_simulator_takes_the_report(tmp_path: Path) -> None:
     assert read.version == "2.11.1"
     assert read.models is not None
     assert {"serial", "ask-reply"} <= {fault.name for fault in read.faults}
+
+
+def test_while_every_slot_is_taken_nobody_is_asked(tmp_path: Path) -> None:
+    write_login(tmp_path / "work")
+    body = {"messages": [{"role": "user", "content": "@sim say busy\n@sim hang"}], "stream": True}
+    with sidecar(tmp_path, GATEWAY_MAX_IN_FLIGHT="1") as running:
+        with running.client.stream("POST", "/v1/chat/completions", json=body) as answer:
+            pieces = answer.iter_bytes()  # kept: the answer is given up with it
+            assert next(pieces)
+            checked = smoke(running)
+        assert findings(checked)["chat"] == "no slot was free within 5 seconds"
+    assert outcomes(checked)["chat"] == "not tried"
+    assert outcomes(checked)["refresh"] == "as documented"
