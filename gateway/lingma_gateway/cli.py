@@ -18,7 +18,7 @@ from lingma_contract import jsonlog
 from lingma_gateway import runtime, settingsdoc, simulation
 from lingma_gateway.accounts import Account
 from lingma_gateway.api.app import admin_app, client_app
-from lingma_gateway.commands import CommandFailed, bootstrap, health, record, session
+from lingma_gateway.commands import CommandFailed, bootstrap, health, record, session, smoke
 from lingma_gateway.login.credentials import NO_CREDENTIALS
 from lingma_gateway.runtime import ConfigurationError
 from lingma_gateway.server import Endpoint, Servers
@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     session.add_to(commands)
     bootstrap.add_to(commands)
     record.add_to(commands)
+    smoke.add_to(commands)
     return parser
 
 
@@ -102,11 +103,13 @@ async def _serve_alone(settings: Settings, simulate: int | None) -> None:
         pool = runtime.make_pool(settings)
         instances = runtime.spawned(settings, pool, accounts)
         services = await stack.enter_async_context(runtime.running_services(settings, identity, pool, instances))
-        endpoint = Endpoint(client_app(services, with_metrics=True), settings.host, settings.port)
+        endpoint = Endpoint(client_app(services, with_admin=True), settings.host, settings.port)
         servers = Servers([endpoint], services)
         servers.stop_on_signals()
         if simulate is not None:
             print(simulation.greeting(servers.ports[0], [account.name for account in accounts]), file=sys.stderr)
+        if not settings.admin_token.get_secret_value():
+            log.warning("ADMIN_TOKEN is not set: the API keys open /internal, where sessions can be exported")
         if settings.allow_anonymous:
             log.warning("ALLOW_ANONYMOUS is set: whoever reaches this port uses the accounts")
         await servers.serve()
@@ -127,7 +130,7 @@ async def _serve_sidecar(settings: Settings) -> None:
     instances = runtime.attached(settings, pool)
     async with runtime.running_services(settings, identity, pool, instances) as services:
         endpoints = [
-            Endpoint(client_app(services, with_metrics=False), settings.host, settings.port),
+            Endpoint(client_app(services, with_admin=False), settings.host, settings.port),
             Endpoint(admin_app(services), settings.host, settings.admin_port),
         ]
         servers = Servers(endpoints, services)

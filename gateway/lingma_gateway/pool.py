@@ -30,6 +30,8 @@ class Wish:
     """Name of the instance that is taken if it is ready and has a free slot."""
     suits: Callable[[Instance], bool] = _any
     """Which instances will do; where no ready one does, any."""
+    only: Instance | None = None
+    """The one instance that will do; where it is not ready, none."""
 
 
 _Waiting = tuple[asyncio.Future[Instance], Wish]
@@ -94,7 +96,7 @@ class Pool:
 
     @asynccontextmanager
     async def slot(
-        self, preferred: str | None = None, suits: Callable[[Instance], bool] = _any
+        self, preferred: str | None = None, suits: Callable[[Instance], bool] = _any, only: Instance | None = None
     ) -> AsyncIterator[Instance]:
         """An instance with a free slot, which is taken until the block ends: `Wish` says which.
 
@@ -102,7 +104,7 @@ class Pool:
             NoReadyAccount: no instance is ready.
             QueueFull: every slot is taken, and the queue is full or the wait too long.
         """
-        instance = await self._take(Wish(preferred, suits))
+        instance = await self._take(Wish(preferred, suits, only))
         self.accepted += 1
         started = self._clock()
         try:
@@ -138,7 +140,7 @@ class Pool:
 
         None when they are full.
         """
-        ready = self.ready_instances()
+        ready = self.ready_instances(wish.only)
         suitable = [instance for instance in ready if wish.suits(instance)] or ready
         free = [instance for instance in suitable if instance.in_flight < instance.settings.max_in_flight]
         for instance in free:
@@ -150,13 +152,13 @@ class Pool:
         equals = [instance for instance in free if instance.in_flight == fewest]
         return equals[self._turns % len(equals)]
 
-    def ready_instances(self) -> Sequence[Instance]:
-        """Those that take turns now.
+    def ready_instances(self, only: Instance | None = None) -> Sequence[Instance]:
+        """Those that take turns now, or `only` this one if it does.
 
         Raises:
             NoReadyAccount: none does; the message says why of each.
         """
-        ready = [instance for instance in self.instances if instance.ready]
+        ready = [instance for instance in self.instances if instance.ready and only in (None, instance)]
         if not ready:
             raise NoReadyAccount(self._why_not_ready(), retry_after_s=_NO_ACCOUNT_RETRY_S)
         return ready

@@ -76,7 +76,9 @@ def standalone_identity(settings: Settings) -> Identity:
             "API_KEYS is not set: whoever reaches the port could use your accounts. "
             "Set API_KEYS=KEY[,KEY…], or ALLOW_ANONYMOUS=true if that is what you want"
         )
-    return StandaloneIdentity.create(keys, settings.allow_anonymous, settings.lingma_account_uid)
+    return StandaloneIdentity.create(
+        keys, settings.allow_anonymous, settings.lingma_account_uid, settings.admin_token.get_secret_value().strip()
+    )
 
 
 def attached(settings: Settings, pool: Pool) -> list[Instance]:

@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     refuses to start."""
     allow_anonymous: bool = False
     """Serve without any API key. Whoever reaches the port uses the accounts."""
+    admin_token: SecretStr = SecretStr("")
+    """Bearer token of /internal for `serve`; while it is empty, the API keys open it. A sidecar takes its own only."""
     metrics_token: SecretStr = SecretStr("")
     """Bearer token of `/metrics`; without it and METRICS_PUBLIC, the API keys open it."""
     metrics_public: bool = False

@@ -475,3 +475,39 @@ async def test_a_slot_goes_to_the_first_of_those_who_wait_for_it() -> None:
         await asyncio.gather(*tasks)
     assert order.index("first") < order.index("second")
     assert pool.in_flight == pool.queued == 0
+
+
+# One account in particular
+
+
+async def test_a_slot_of_one_account_is_its_own() -> None:
+    a, b = Account("a"), Account("b")
+    pool = pool_of(a, b)
+    async with pool.slot(only=b) as first, pool.slot(only=b) as second:
+        assert (first.name, second.name) == ("b", "b")
+        assert a.in_flight == 0
+
+
+async def test_who_waits_for_a_full_account_holds_nobody_else_up() -> None:
+    a, b = Account("a", slots=1), Account("b", slots=1)
+    pool = pool_of(a, b)
+    async with pool.slot(only=a):
+        waiting = asyncio.create_task(names_of_one(pool, a))
+        await until(lambda: pool.queued == 1)
+        async with asyncio.timeout(5):
+            assert await names_of(pool, 1) == ["b"]
+        assert not waiting.done()
+    assert await waiting == "a"
+    assert (pool.in_flight, pool.queued) == (0, 0)
+
+
+async def test_an_account_that_is_not_ready_gives_no_slot_while_another_could() -> None:
+    lost = Account("a", is_ready=False)
+    pool = pool_of(lost, Account("b"))
+    with pytest.raises(NoReadyAccount):
+        await names_of_one(pool, lost)
+
+
+async def names_of_one(pool: Pool, account: Account) -> str:
+    async with pool.slot(only=account) as taken:
+        return taken.name

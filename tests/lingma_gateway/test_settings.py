@@ -14,6 +14,7 @@ READ = {
     "LOG_LEVEL": ("Debug", "debug"),
     "API_KEYS": ("a,b", SecretStr("a,b")),
     "ALLOW_ANONYMOUS": ("true", True),
+    "ADMIN_TOKEN": ("t", SecretStr("t")),
     "METRICS_TOKEN": ("t", SecretStr("t")),
     "METRICS_PUBLIC": ("1", True),
     "LINGMA_ACCOUNT": ("alice", "alice"),

@@ -63,6 +63,8 @@ class Connection:
         self._turns: dict[str, TurnPushes] = {}
         self._lost: UpstreamLost | None = None
         self.finished_turns = 0
+        self.server: Any = None
+        """What Lingma answered to `initialize`."""
 
     async def request(self, method: str, params: dict[str, Any], timeout_s: float | None = None) -> Any:
         """The result of one call.
@@ -191,7 +193,7 @@ async def open_connection(
     connection = Connection(socket, rpc_timeout_s, on_push)
     reader = asyncio.create_task(connection.read_until_lost(), name=f"lingma-reader-{port}")
     try:
-        await connection.request("initialize", calls.initialize(process_id))
+        connection.server = await connection.request("initialize", calls.initialize(process_id))
         yield connection, reader
     finally:
         await socket.close()

@@ -1,6 +1,7 @@
 """One Lingma of the pool: found or started, connected, watched, connected again, for as long as the gateway runs."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -12,7 +13,7 @@ from typing import Any
 
 from lingma_contract.health import InstanceHealth, State
 from lingma_contract.jsonlog import event
-from lingma_gateway.errors import NoReadyAccount, UpstreamError, UpstreamTimeout
+from lingma_gateway.errors import NoReadyAccount, UpstreamError, UpstreamLost, UpstreamTimeout
 from lingma_gateway.lingma import infofile, login, models, updates
 from lingma_gateway.lingma.backoff import Backoff
 from lingma_gateway.lingma.connection import Connection, open_connection
@@ -75,6 +76,8 @@ class Instance:
         self._login = login.NOT_CONNECTED
         self._connection: Connection | None = None
         self._recheck = asyncio.Event()
+        self._looked = asyncio.Event()
+        self._port: int | None = None
         self._restart_wanted = False
         self._unanswered_pings = 0
         self._unconnected_since: float | None = clock()
@@ -128,6 +131,29 @@ class Instance:
         if self._connection is None or not self.ready:
             raise NoReadyAccount(f"account {self.name} is not ready: {self._login.message}", retry_after_s=2)
         return self._connection
+
+    @property
+    def port(self) -> int | None:
+        """Where Lingma listens on loopback; None while there is no connection."""
+        return self._port if self._connection is not None else None
+
+    def connected(self) -> Connection:
+        """The connection, whoever is logged in or not.
+
+        Raises:
+            UpstreamLost: there is none.
+        """
+        if self._connection is None:
+            raise UpstreamLost(f"account {self.name} is not connected to Lingma")
+        return self._connection
+
+    async def look_again(self, longest_s: float) -> None:
+        """Look at the login now, and log in if it is time to; returns when that was done, or after `longest_s`."""
+        looked = self._looked
+        self._recheck.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(longest_s):
+                await looked.wait()
 
     async def run(self) -> None:
         """Stay connected until cancelled. Every failure is tried again; none is the end."""
@@ -218,7 +244,7 @@ class Instance:
             self._unconnected_since = None
             try:
                 await self._check_login(connection)
-                self._connection = connection
+                self._connection, self._port = connection, info.port
                 self._enter(State.READY)
                 if self._process is None:
                     backoff.reset()
@@ -252,6 +278,8 @@ class Instance:
             self._unanswered_pings += 1
             self._changed()
             event(log, "lingma_ping_failed", level=logging.WARNING, instance=self.name, reason=str(error)[:200])
+        looked, self._looked = self._looked, asyncio.Event()
+        looked.set()
 
     async def _check_login(self, connection: Connection) -> None:
         status = await connection.request("auth/status", {})
