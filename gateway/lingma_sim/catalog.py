@@ -1,11 +1,13 @@
 """The models that a logged-in simulated account sees. Keys are ones seen in live lists; limits are rounded. Pure."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def _model(
+def model(
     key: str, name: str, *, default: bool = False, reasoning: bool = False, vision: bool = False
 ) -> dict[str, Any]:
+    """One item of the lists."""
     return {
         "key": key,
         "displayName": name,
@@ -22,18 +24,21 @@ def _model(
 
 
 MODELS = (
-    _model("org_auto", "Auto", default=True),
-    _model("dashscope_qwen3_coder", "Qwen3-Coder"),
-    _model("dashscope_qmodel", "Qwen3.6-Plus", vision=True),
-    _model("dashscope_qwen_max_latest", "Qwen-Max"),
-    _model("dashscope_qwen_plus_20250428_thinking", "Qwen-Plus-Thinking", reasoning=True),
-    _model("kmodel", "Kimi-K2.5"),
+    model("org_auto", "Auto", default=True),
+    model("dashscope_qwen3_coder", "Qwen3-Coder"),
+    model("dashscope_qmodel", "Qwen3.6-Plus", vision=True),
+    model("dashscope_qwen_max_latest", "Qwen-Max"),
+    model("dashscope_qwen_plus_20250428_thinking", "Qwen-Plus-Thinking", reasoning=True),
+    model("kmodel", "Kimi-K2.5"),
 )
 
 
 def lists(*, logged_in: bool) -> dict[str, Any]:
     """The result of config/queryModels: an empty object when nobody is logged in."""
-    if not logged_in:
-        return {}
-    everything = [dict(model) for model in MODELS]
+    return as_lists(MODELS) if logged_in else {}
+
+
+def as_lists(models: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """These models as the result of config/queryModels."""
+    everything = [dict(model) for model in models]
     return {"assistant": everything, "chat": everything, "developer": everything, "inline": [], "quest": []}

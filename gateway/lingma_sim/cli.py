@@ -2,12 +2,26 @@
 
 import argparse
 import json
+import os
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lingma_sim import LINGMA_VERSION
+from lingma_sim import LINGMA_VERSION, faults
+from lingma_sim.faults import Chosen, FaultError
 from lingma_sim.login import DEFAULT_LIFE_SECONDS
+
+if TYPE_CHECKING:
+    from lingma_sim.options import Options
+
+FAULTS_VARIABLE = "LINGMA_SIM_FAULTS"
+"""Faults to switch on, as `--fault` names them, separated by commas, or as a JSON object."""
+CONTROL_VARIABLE = "LINGMA_SIM_CONTROL_PORT"
+"""As `--controlPort`, where that is not given."""
+ACCOUNTS_VARIABLE = "LINGMA_SIM_ACCOUNTS"
+"""As `--accounts`, where that is not given."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +56,15 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--ackTimeout", type=float, default=10.0, help="seconds to wait for the reply to a push")
     start.add_argument("--toolTimeout", type=float, default=60.0, help="seconds to wait for the reply to tool/invoke")
     start.add_argument("--infoLines", type=int, choices=[2, 3], default=2)
+    start.add_argument("--infoJson", action="store_true", help="write .info.json instead of .info, as the IDE's does")
+    start.add_argument("--parentPoll", type=float, default=1.0, help="seconds between looks at processId")
     start.add_argument("--record", type=Path, default=None, help="file that takes every frame, masked")
+    start.add_argument("--fault", type=_fault, action="append", default=[], help="NAME[=VALUE][*TIMES]; repeatable")
+    start.add_argument("--controlPort", type=_port, default=None, help="control over HTTP; 0: any (default: none)")
+    start.add_argument("--loginPort", type=_port, default=None, help="the login page; 0: any (default: --httpPort)")
+    start.add_argument("--accounts", type=Path, default=None, help="JSON file of who may log in")
+    start.add_argument("--replay", type=Path, default=None, help="recorded frames to answer with")
+    start.add_argument("--report", type=Path, default=None, help="smoke report of a version to imitate")
     status = commands.add_parser("status", help="who is logged in", allow_abbrev=False)
     status.add_argument("-o", dest="output", choices=["json", "text"], default="text")
     status.add_argument("--workDir", type=Path, required=True)
@@ -64,33 +86,81 @@ def _port(text: str) -> int:
     return port
 
 
+def _fault(text: str) -> Chosen:
+    try:
+        return faults.parse_one(text)
+    except FaultError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from problem
+
+
+class _Unusable(Exception):
+    """A file or variable that `start` cannot use. Its text is for who wrote it."""
+
+
 def _start(options: argparse.Namespace) -> int:
+    import asyncio
+
+    try:
+        chosen = _options(options)
+    except _Unusable as problem:
+        print(f"lingma-sim: {problem}", file=sys.stderr)
+        return 2
+    asyncio.run(_run(chosen))
+    return 0
+
+
+async def _run(options: "Options") -> None:
     import asyncio
     import signal
 
-    from lingma_sim.server import Options, Simulator
+    from lingma_sim.server import Simulator
 
-    async def run() -> None:
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        simulator = Simulator(
-            Options(
-                work_dir=options.workDir,
-                socket_port=options.socketPort,
-                http_port=options.httpPort,
-                endpoint=options.endpoint,
-                info_lines=options.infoLines,
-                ack_timeout=options.ackTimeout,
-                tool_timeout=options.toolTimeout,
-                record=options.record,
-            )
+    simulator = Simulator(options)
+
+    def terminate() -> None:
+        if simulator.faults.take("ignore-sigterm") is None:
+            simulator.ended.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, terminate)
+    async with simulator:
+        await simulator.ended.wait()
+
+
+def _options(given: argparse.Namespace) -> "Options":
+    """What `start` runs with, files and environment read."""
+    from lingma_sim import accounts, replay, report
+    from lingma_sim.options import Options
+
+    accounts_file = given.accounts or _path(os.environ.get(ACCOUNTS_VARIABLE))
+    control_port = given.controlPort
+    try:
+        if control_port is None and os.environ.get(CONTROL_VARIABLE):
+            control_port = _port(os.environ[CONTROL_VARIABLE])
+        return Options(
+            work_dir=given.workDir,
+            socket_port=given.socketPort,
+            http_port=given.httpPort,
+            endpoint=given.endpoint,
+            info_lines=given.infoLines,
+            info_json=given.infoJson,
+            ack_timeout=given.ackTimeout,
+            tool_timeout=given.toolTimeout,
+            parent_poll=given.parentPoll,
+            record=given.record,
+            control_port=control_port,
+            login_port=given.loginPort,
+            faults=(*faults.parse(os.environ.get(FAULTS_VARIABLE, "")), *given.fault),
+            accounts=accounts.parse(accounts_file.read_text()) if accounts_file else accounts.Accounts(),
+            capture=replay.parse(given.replay.read_text()) if given.replay else None,
+            report=report.parse(given.report.read_text()) if given.report else report.Report(),
         )
-        async with simulator:
-            await stop.wait()
+    except (OSError, ValueError, argparse.ArgumentTypeError) as problem:
+        raise _Unusable(str(problem)) from problem
 
-    asyncio.run(run())
-    return 0
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
 
 
 def _status(options: argparse.Namespace) -> int:

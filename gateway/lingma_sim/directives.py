@@ -9,6 +9,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from lingma_sim import faults
+from lingma_sim.faults import Chosen, FaultError, Where
+
 MAX_CHUNKS = 10_000
 MAX_DELAY_MS = 600_000
 
@@ -95,6 +98,13 @@ class Logout:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """Switch a fault on for this turn alone."""
+
+    chosen: Chosen
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A line that is none of these; the answer names it."""
 
@@ -102,7 +112,21 @@ class Unknown:
 
 
 Directive = (
-    Say | WhoAmI | Recall | Model | ToolResult | Chunks | Delay | Think | Tool | Fail | Hang | Crash | Logout | Unknown
+    Say
+    | WhoAmI
+    | Recall
+    | Model
+    | ToolResult
+    | Chunks
+    | Delay
+    | Think
+    | Tool
+    | Fail
+    | Hang
+    | Crash
+    | Logout
+    | Fault
+    | Unknown
 )
 
 _PLAIN: dict[str, type[WhoAmI | Recall | Model | ToolResult | Hang | Crash | Logout]] = {
@@ -158,6 +182,8 @@ def _with_argument(name: str, rest: str) -> Directive | None:
             return None if number is None else Fail(number, message.strip())
         case "tool":
             return _tool(rest)
+        case "fault":
+            return _fault(rest)
         case _:
             return None
 
@@ -173,6 +199,14 @@ def _tool(rest: str) -> Tool | None:
     except (json.JSONDecodeError, RecursionError):
         return None
     return Tool(name, parameters) if isinstance(parameters, dict) else None
+
+
+def _fault(text: str) -> Fault | None:
+    try:
+        chosen = faults.parse_one(text)
+    except FaultError:
+        return None
+    return Fault(chosen) if faults.KINDS[chosen.name].where is Where.TURN else None
 
 
 def _number(text: str, largest: int) -> int | None:

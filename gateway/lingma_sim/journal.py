@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -50,11 +50,18 @@ def _appended(path: Path) -> TextIO:
 class Journal:
     """Open from the start of the process to its end; close() gives the files back."""
 
-    def __init__(self, log: Path, record: Path | None, stderr: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        log: Path,
+        record: Path | None,
+        stderr: TextIO | None = None,
+        keep: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._log = _appended(log)
         self._record = _appended(record) if record is not None else None
         self._stderr = stderr or sys.stderr
+        self._keep = keep
 
     def log(self, message: str) -> None:
         """One line of Lingma's log."""
@@ -75,12 +82,15 @@ class Journal:
         self.log(f"[TOKEN_USAGE]: {json.dumps(counts, separators=(',', ':'))}")
 
     def frame(self, direction: str, connection: int, message: Message | Mapping[str, Any]) -> None:
-        """Record one frame (`in` or `out`), masked."""
-        if self._record is None:
+        """Record one frame (`in` or `out`), masked, and keep it for the control port."""
+        if self._record is None and self._keep is None:
             return
         line = {"direction": direction, "connection": connection, "message": masked(message)}
-        self._record.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._record.flush()
+        if self._record is not None:
+            self._record.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._record.flush()
+        if self._keep is not None:
+            self._keep(line)
 
     def close(self) -> None:
         """Close the files."""

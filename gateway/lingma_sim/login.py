@@ -110,13 +110,15 @@ def machine_id_of(uid: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, uid))
 
 
-def new_login(uid: str, now: float, expires_in: float = DEFAULT_LIFE_SECONDS) -> dict[str, Any]:
+def new_login(
+    uid: str, now: float, expires_in: float = DEFAULT_LIFE_SECONDS, organization_id: str = ""
+) -> dict[str, Any]:
     """The fields of a fresh login of `uid` that ends `expires_in` seconds from `now`. Its tokens are random."""
     return {
         "name": uid,
         "uid": uid,
         "aid": f"aid-{uid}",
-        "organization_id": "",
+        "organization_id": organization_id,
         "security_oauth_token": f"pt-{secrets.token_hex(24)}",
         "refresh_token": f"rt-{secrets.token_hex(24)}",
         "expire_time": int((now + expires_in) * 1000),

@@ -44,12 +44,12 @@ def title(turn: TurnIds, text: str) -> Params:
     return {"sessionId": turn.session_id, "sessionTitle": text}
 
 
-def answer(turn: TurnIds, text: str, now_ms: int) -> Params:
-    """chat/answer."""
+def answer(turn: TurnIds, text: str, now_ms: int, *, overwrite: bool = False) -> Params:
+    """chat/answer; `overwrite` replaces what was said before."""
     return {
         **turn.both,
         "text": text,
-        "overwrite": False,
+        "overwrite": overwrite,
         "isFiltered": False,
         "timestamp": now_ms,
         "extra": turn.extra,
@@ -61,9 +61,9 @@ def think(turn: TurnIds, text: str, phase: str, now_ms: int) -> Params:
     return {**turn.both, "text": text, "step": phase, "timestamp": now_ms, "extra": turn.extra}
 
 
-def finish(turn: TurnIds, *, reason: str, status: int) -> Params:
+def finish(turn: TurnIds, *, reason: str, status: int, full_answer: str = "") -> Params:
     """chat/finish. `fullAnswer` is empty on success too, so clients must join the chunks."""
-    return {**turn.both, "reason": reason, "statusCode": status, "fullAnswer": "", "extra": turn.extra}
+    return {**turn.both, "reason": reason, "statusCode": status, "fullAnswer": full_answer, "extra": turn.extra}
 
 
 def tool_sync(turn: TurnIds, call_id: str, status: str, parameters: Params, results: list[Any], error: str) -> Params:
@@ -81,14 +81,14 @@ def tool_sync(turn: TurnIds, call_id: str, status: str, parameters: Params, resu
     }
 
 
-def tool_invoke(turn: TurnIds, call_id: str, name: str, parameters: Params) -> Params:
-    """tool/invoke in its synchronous form: the reply is the result."""
+def tool_invoke(turn: TurnIds, call_id: str, name: str, parameters: Params, *, later: bool = False) -> Params:
+    """tool/invoke. The reply is the result or, if it may come `later`, an ack before tool/invokeResult."""
     return {
         "requestId": turn.request_id,
         "toolCallId": call_id,
         "name": name,
         "parameters": parameters,
-        "async": False,
+        "async": later,
     }
 
 
@@ -101,3 +101,23 @@ def ask_result(request_id: str, *, error_code: str = "", error_message: str = ""
         "errorMessage": error_message,
         "status": "error" if error_code else "success",
     }
+
+
+def context_usage(used: int, limit: int) -> Params:
+    """context/usage/sync, as Qoder CN pushes it."""
+    return {"usedTokens": used, "limitTokens": limit}
+
+
+OTHERS: tuple[tuple[str, Params], ...] = (
+    ("config/changeGlobal", {}),
+    ("config/refreshModels", {}),
+    ("model/refresh", {}),
+    ("error/notificationError", {"code": "", "message": "simulated"}),
+    ("chat/notification", {"message": "simulated"}),
+    ("chat/filterTimeout", {}),
+    ("update/ready", {}),
+    ("system/network_recover", {}),
+    ("snapshot/syncAll", {}),
+    ("workingSpaceFile/sync", {}),
+)
+"""Documented pushes that say nothing about a turn; their params are assumed."""

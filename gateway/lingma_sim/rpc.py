@@ -20,6 +20,8 @@ RequestId = int | str
 Message = dict[str, Any]
 
 _ABSENT: Final = object()
+NO_REPLY: Final = object()
+"""What a method gives that never answers."""
 
 
 class RpcError(Exception):
@@ -104,3 +106,9 @@ def error(request_id: RequestId | None, code: int, message: str) -> Message:
 def dump(message: Message) -> bytes:
     """A message as a frame's body, in UTF-8; a lone surrogate becomes `?`, as no text message can carry it."""
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def text_of(params: Mapping[str, Any], name: str) -> str:
+    """A text in params; what is missing or of another type is empty, as in Go."""
+    value = params.get(name)
+    return value if isinstance(value, str) else ""

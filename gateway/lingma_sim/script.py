@@ -12,6 +12,7 @@ from lingma_sim.directives import (
     Delay,
     Directive,
     Fail,
+    Fault,
     Hang,
     Logout,
     Model,
@@ -23,6 +24,7 @@ from lingma_sim.directives import (
     Unknown,
     WhoAmI,
 )
+from lingma_sim.faults import Chosen
 
 Piece = Say | WhoAmI | Recall | Model | ToolResult | Unknown
 """A directive that gives a line of the answer."""
@@ -40,6 +42,7 @@ class Script:
     chunks: int = 1
     delay_ms: int = 0
     ending: Ending | None = None
+    faults: tuple[Chosen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ def _with(script: Script, directive: Directive) -> Script:
             return replace(script, logout=True)
         case Fail() | Hang() | Crash():
             return replace(script, ending=directive)
+        case Fault(chosen=chosen):
+            return replace(script, faults=(*script.faults, chosen))
         case _:
             assert_never(directive)
 

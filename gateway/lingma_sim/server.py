@@ -1,55 +1,32 @@
-"""The simulated process: it listens, dispatches calls and holds the login, the sessions and the turns."""
+"""The simulated process: it starts, listens, holds the login, the sessions and the turns, and ends."""
 
 import asyncio
 import contextlib
-import errno
-import http
 import os
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any
 
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
+from websockets.asyncio.server import Server, serve
 
-from lingma_sim import methods, rpc
-from lingma_sim.frames import MAX_BODY_BYTES, MAX_HEADER_BYTES, Refused
-from lingma_sim.hub import Connection, Hub
+from lingma_sim import control, loginsite, methods, methods_auth, parent, ports, web
+from lingma_sim.accountstate import AccountState
+from lingma_sim.dispatch import Dispatcher
+from lingma_sim.faults import Faults
+from lingma_sim.frames import MAX_BODY_BYTES, MAX_HEADER_BYTES
+from lingma_sim.hub import Hub
 from lingma_sim.journal import Journal
-from lingma_sim.login import Account, LoginUnreadable, Status
-from lingma_sim.rpc import Call, Malformed, Reply, RpcError
-from lingma_sim.sessions import Sessions
-from lingma_sim.turns import Ask, Turns, World
+from lingma_sim.kept import KeptFrames
+from lingma_sim.options import Options
+from lingma_sim.performance import World, now_ms
+from lingma_sim.sessions import Session, Sessions
+from lingma_sim.store import Store
+from lingma_sim.tickets import Tickets
+from lingma_sim.turn import Ask, Plan
+from lingma_sim.turns import Turns
+from lingma_sim.web import Request, Response
 from lingma_sim.workdir import WorkDir
-
-HOST = "127.0.0.1"
-PORTS_TRIED = 100
-"""How far an occupied port falls to the next one."""
-UNSUPPORTED_DATA = 1003
-"""WebSocket close code for a binary message."""
-
-_Listening = TypeVar("_Listening")
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The command line of `start`."""
-
-    work_dir: Path
-    socket_port: int = 37010
-    http_port: int = 37510
-    endpoint: str = ""
-    info_lines: int = 2
-    """2: port and pid; 3: also the path of a pipe."""
-    ack_timeout: float = 10.0
-    """Seconds to wait for the reply to a push."""
-    tool_timeout: float = 60.0
-    """Seconds to wait for the reply to tool/invoke."""
-    record: Path | None = None
-    """File that takes every frame as a JSON line, masked."""
 
 
 def exit_at_once() -> None:
@@ -62,224 +39,230 @@ class Simulator:
 
     def __init__(self, options: Options, crash: Callable[[], None] = exit_at_once) -> None:
         self.options = options
+        self.crash = crash
         self.work_dir = WorkDir(options.work_dir)
         self.endpoint = options.endpoint
-        self.account: Account | None = None
-        self.machine_id = b""
+        self.accounts = options.accounts
+        self.global_config = dict(methods.GLOBAL_CONFIG)
         self.socket_port = 0
         self.http_port = 0
-        self.journal = Journal(self.work_dir.log, options.record)
+        self.login_port = 0
+        self.control_port = 0
+        self.asked = 0
+        """How many turns a capture has told."""
+        self.ended = asyncio.Event()
+        """Set when the process should end by itself."""
+        self.frames = KeptFrames()
+        keep = None if options.control_port is None else self.frames.keep
+        self.journal = Journal(self.work_dir.log, options.record, keep=keep)
+        self.faults = Faults([*options.report.faults, *options.faults])
+        self.tickets = Tickets()
+        self.login = AccountState(self.work_dir, self.journal, self.faults, self.report_login)
+        self.store = Store(self.work_dir.database)
         self.sessions = Sessions()
         self.hub = Hub(self.journal)
-        world = World(lambda: self.uid, self.logout, crash, options.ack_timeout, options.tool_timeout)
-        self.turns = Turns(self.hub, self.journal, world)
-        self._accepted = 0
+        self.turns = Turns(self.hub, self.journal, self._world())
+        self.dispatcher = Dispatcher(self)
+        self._watched: set[int] = set()
+        self._background: set[asyncio.Task[None]] = set()
         self._closing = contextlib.AsyncExitStack()
 
-    @property
-    def status(self) -> Status:
-        """The login now."""
-        return Status.NOT_LOGIN if self.account is None else self.account.status(time.time())
+    def _world(self) -> World:
+        return World(
+            faults=self.faults,
+            uid=lambda: self.login.uid,
+            logout=self.login.logout,
+            crash=self.crash,
+            remember=self._remember,
+            rename=self._rename,
+            ack_timeout=self.ack_timeout,
+            tool_timeout=self.options.tool_timeout,
+            first_delay=self.options.report.first_token_seconds,
+            chunk_delay=self.options.report.chunk_seconds,
+        )
 
-    @property
-    def uid(self) -> str:
-        """Who is logged in; empty when nobody is."""
-        return self.account.uid if self.account is not None and self.status is Status.LOGIN else ""
+    # --- start and end
 
     async def __aenter__(self) -> "Simulator":
-        async with contextlib.AsyncExitStack() as closing:
-            closing.callback(self.journal.close)
-            self._read_login(closing)
-            server, self.socket_port = await _next_free(self.options.socket_port, self._listen)
-            closing.push_async_callback(_close_websockets, server)
-            http_server, self.http_port = await _next_free(self.options.http_port, self._listen_http)
-            closing.push_async_callback(http_server.wait_closed)
-            closing.callback(http_server.close)
-            closing.callback(self.turns.cancel_all)
-            pipe = str(self.work_dir.path.absolute() / "lingma.sock")
-            self.work_dir.write_info([str(self.socket_port), str(os.getpid()), pipe][: self.options.info_lines])
-            self.journal.log(
-                f"Communication servers ready - WebSocket: {self.socket_port}, HTTP: {self.http_port}, IPC: {pipe}"
-            )
-            self._closing = closing.pop_all()
+        try:
+            await self._start()
+        except BaseException:
+            await self._closing.aclose()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         # `.info` stays, as the real one's does: readers must cope with stale files.
         await self._closing.aclose()
 
-    def _read_login(self, closing: contextlib.AsyncExitStack) -> None:
-        """Read the login once: a login that is put there later counts from the next start on."""
+    async def _start(self) -> None:
+        self._closing.callback(self.journal.close)
+        self._closing.callback(self.store.close)
+        self._closing.callback(self.login.close)
+        if self.options.control_port is not None:
+            self.control_port = await self._serve_http(ports.bind(self.options.control_port), control.serve)
+            self.work_dir.write_control_port(self.control_port)
+            self.journal.log(f"control port: {self.control_port}")
+        if self.work_dir.count_start() <= int(self.faults.peek("crash-start") or 0):
+            self.journal.log("panic: simulated crash at start")
+            self.crash()
+        self.login.read()
+        self.sessions = self.store.load()
+        bound = ports.bind_next_free(
+            self._wanted(self.options.socket_port), listening=self.faults.peek("slow-socket") is None
+        )
+        self._closing.callback(bound.close)
+        self.socket_port = bound.getsockname()[1]
+        http = ports.bind_next_free(self._wanted(self.options.http_port))
+        self.http_port = self.login_port = await self._serve_http(http, loginsite.serve_lingma)
+        if self.options.login_port is not None:
+            self.login_port = await self._serve_http(ports.bind(self.options.login_port), loginsite.serve_site)
+        self._closing.push_async_callback(self._end_tasks)
+        self._plan_mishaps()
+        if self.faults.peek("slow-info") is None and self.faults.peek("slow-socket") is None:
+            await self._open(bound)
+        else:
+            self.background(self._open(bound))
+
+    def _wanted(self, port: int) -> int:
+        """The port to try first: a fault makes as many seem occupied."""
+        return port + int(self.faults.peek("occupied-ports") or 0) if port else 0
+
+    async def _serve_http(
+        self, bound: socket.socket, handler: Callable[["Simulator", Request], Awaitable[Response]]
+    ) -> int:
+        port: int = bound.getsockname()[1]
         try:
-            self.account = self.work_dir.account()
-        except LoginUnreadable:
-            self.journal.log("Unable to decrypt user info. Using machineKey: ****")
-            self.work_dir.forget_user()
-            self.journal.log("Deleted user info file.")
-        self.machine_id = self.work_dir.machine_id()
-        if self.status is Status.LOGIN and self.account is not None:
-            # A moment later, so that the clock is past the expiry when the timer fires.
-            left = self.account.expire_time / 1000 - time.time() + 0.01
-            timer = asyncio.get_running_loop().call_later(left, self._report_login)
-            closing.callback(timer.cancel)
+            server = await web.listen(partial(handler, self), bound)
+        except BaseException:
+            bound.close()
+            raise
+        self._closing.push_async_callback(server.wait_closed)
+        self._closing.callback(server.close)
+        return port
 
-    def _report_login(self) -> None:
-        self.push_soon("auth/report", methods.auth_state(self))
+    async def _open(self, bound: socket.socket) -> None:
+        """Tell the ports and open the WebSocket: at once, unless a fault says otherwise."""
+        await asyncio.sleep(self.faults.seconds("slow-info"))
+        pipe = str(self.work_dir.path.absolute() / "lingma.sock")
+        slow_socket = self.faults.peek("slow-socket") is not None
+        if not slow_socket:
+            await self._listen(bound)
+        if self.options.info_json:
+            self.work_dir.write_info_json(self.socket_port, pipe)
+        else:
+            self.work_dir.write_info([str(self.socket_port), str(os.getpid()), pipe][: self.options.info_lines])
+        if slow_socket:
+            await asyncio.sleep(self.faults.seconds("slow-socket"))
+            await self._listen(bound)
+        self.journal.log(
+            f"Communication servers ready - WebSocket: {self.socket_port}, HTTP: {self.http_port}, IPC: {pipe}"
+        )
 
-    def logout(self) -> None:
-        """Forget the account, here and on disk, and tell every connection if that changes anything."""
-        if self.account is None:
-            return
-        self.account = None
-        self.work_dir.forget_user()
-        self._report_login()
-
-    def begin(self, ask: Ask) -> None:
-        """Begin a turn."""
-        session = self.sessions.open(ask.session_id, is_reply=ask.is_reply, now_ms=methods.now_ms())
-        self.turns.start(ask, session)
-
-    def push_soon(self, method: str, params: Mapping[str, Any]) -> None:
-        """Push outside any turn."""
-
-        async def push() -> None:
-            await self.hub.call(method, params, self.options.ack_timeout)
-
-        if self.hub.connections:
-            self.turns.spawn(push())
-
-    # --- the WebSocket
-
-    async def _listen(self, port: int) -> tuple[Server, int]:
+    async def _listen(self, bound: socket.socket) -> None:
         server = await serve(
-            self._serve,
-            HOST,
-            port,
-            process_request=_only_root,
+            self.dispatcher.serve,
+            sock=bound,
+            process_request=self.dispatcher.admit,
             compression=None,
             ping_interval=None,
             max_size=MAX_BODY_BYTES + MAX_HEADER_BYTES,
             # SIGTERM must not wait for a client that does not answer the closing handshake.
             close_timeout=1,
         )
-        return server, server.sockets[0].getsockname()[1]
+        self._closing.push_async_callback(_close_websockets, server)
 
-    async def _serve(self, websocket: ServerConnection) -> None:
-        self._accepted += 1
-        connection = Connection(self._accepted, websocket, self.journal)
-        self.hub.connections.add(connection)
-        try:
-            async for message in websocket:
-                if isinstance(message, bytes):
-                    self.journal.log("binary message refused")
-                    await websocket.close(UNSUPPORTED_DATA, "text messages only")
-                    return
-                self._receive(connection, message.encode())
-        except ConnectionClosed:
-            self.journal.log(f"connection {connection.number} lost")
-        finally:
-            self.hub.connections.discard(connection)
-            if not self.hub.connections:
-                self.turns.cancel_all()
+    def _plan_mishaps(self) -> None:
+        loop = asyncio.get_running_loop()
+        mishaps: list[tuple[str, Callable[[], None]]] = [
+            ("crash-after", self.crash),
+            ("user-vanishes", self.login.vanish),
+        ]
+        for name, mishap in mishaps:
+            if self.faults.peek(name) is not None:
+                self._closing.callback(loop.call_later(self.faults.seconds(name), mishap).cancel)
 
-    def _receive(self, connection: Connection, data: bytes) -> None:
-        for item in connection.decoder.feed(data):
-            if isinstance(item, Refused):
-                self.journal.log(item.reason)
-                continue
-            match rpc.parse(item.body):
-                case Malformed() as malformed:
-                    self.journal.log(f"malformed message: {malformed.message}")
-                    connection.send(rpc.error(malformed.id, malformed.code, malformed.message))
-                case Reply() as reply:
-                    self.journal.frame("in", connection.number, _as_message(reply))
-                    if not connection.settle(reply):
-                        self.journal.log(f"reply to an unknown id on connection {connection.number}")
-                case Call() as call:
-                    self.journal.frame("in", connection.number, _as_message(call))
-                    self._dispatch(connection, call)
+    async def _end_tasks(self) -> None:
+        self.frames.close()
+        self.turns.cancel_all()
+        for task in self._background:
+            task.cancel()
+        # Awaited, since they write to what is closed next.
+        await asyncio.gather(*self.turns.tasks(), *self._background, return_exceptions=True)
 
-    def _dispatch(self, connection: Connection, call: Call) -> None:
-        try:
-            value = self._invoke(connection, call)
-        except RpcError as refused:
-            self.journal.log(refused.message)
-            if call.id is not None:
-                connection.send(rpc.error(call.id, refused.code, refused.message))
-            return
-        if call.id is not None:
-            # Sent before any push that the method caused: those wait for the loop.
-            connection.send(rpc.result(call.id, value))
+    def background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` until it ends or the process does."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
-    def _invoke(self, connection: Connection, call: Call) -> Any:
-        method = methods.METHODS.get(call.method)
-        if method is None:
-            raise RpcError(rpc.METHOD_NOT_FOUND, f"unknown method: {call.method}")
-        if not connection.initialized and call.method != "initialize":
-            raise RpcError(rpc.NOT_INITIALIZED, "server not initialized")
-        if call.params is None:
-            raise RpcError(rpc.INVALID_PARAMS, rpc.PARAMS_NOT_AN_OBJECT)
-        if call.method == methods.ASK and call.id is None:
-            return methods.ask_without_reply(self, call.params)
-        value = method(self, call.params)
-        if call.method == "initialize":
-            connection.initialized = True
-        return value
+    def watch(self, pid: int) -> None:
+        """End when this process does."""
 
-    # --- HTTP
+        async def wait() -> None:
+            await parent.until_gone(pid, self.options.parent_poll)
+            self.journal.log(f"process {pid} is gone, exiting")
+            self.ended.set()
 
-    async def _listen_http(self, port: int) -> tuple[asyncio.Server, int]:
-        server = await asyncio.start_server(_answer_http, HOST, port, limit=MAX_HEADER_BYTES)
-        return server, server.sockets[0].getsockname()[1]
+        if pid not in self._watched:
+            self._watched.add(pid)
+            self.background(wait())
 
+    # --- the login
 
-async def _next_free(wanted: int, listen: Callable[[int], Awaitable[tuple[_Listening, int]]]) -> tuple[_Listening, int]:
-    """Listen on the wanted port or the next free one above it; 0 lets the kernel choose.
+    def report_login(self) -> None:
+        """Tell every connection who is logged in."""
+        self.push_soon("auth/report", methods_auth.auth_state(self))
 
-    Raises:
-        OSError: none of the ports tried is free.
-    """
-    last = min(wanted + PORTS_TRIED, 65535)
-    for port in range(wanted, last):
-        try:
-            return await listen(port)
-        except OSError as problem:
-            if problem.errno != errno.EADDRINUSE:
-                raise
-    return await listen(last)
+    def log_in(self, uid: str, organization_id: str = "") -> None:
+        """Log `uid` in and tell every connection."""
+        self.login.log_in(uid, organization_id)
+
+    def rotate(self, *, keep_refresh_token: bool = False) -> None:
+        """New tokens, of which every connection is told."""
+        self.login.rotate(keep_refresh_token=keep_refresh_token)
+        account = self.login.account
+        if account is not None:
+            # Its fields are assumed to be those of auth/refreshToken.
+            told = {
+                "securityOauthToken": account.security_oauth_token,
+                "refreshToken": account.refresh_token,
+                "tokenExpireTime": account.expire_time,
+            }
+            self.push_soon("auth/syncTokenUpdate", told)
+
+    # --- turns
+
+    def ack_timeout(self) -> float:
+        """Seconds to wait for the reply to a push."""
+        fault = self.faults.take("ack-timeout")
+        return self.options.ack_timeout if fault is None else float(fault)
+
+    def begin(self, ask: Ask, plan: Plan) -> tuple[Session, asyncio.Task[None]]:
+        """Begin a turn."""
+        session = self.sessions.open(ask.session_id, is_reply=ask.is_reply, now_ms=now_ms())
+        task = self.turns.start(ask, session, plan)
+        self.store.save(session)
+        return session, task
+
+    def _remember(self, session: Session) -> None:
+        if self.sessions.get(session.session_id) is session:  # it may have been deleted meanwhile
+            self.store.save(session)
+
+    def _rename(self, session: Session) -> None:
+        self.store.delete(self.sessions.rename(session))
+        self.store.save(session)
+
+    def push_soon(self, method: str, params: Mapping[str, Any]) -> None:
+        """Push outside any turn."""
+
+        async def push() -> None:
+            await self.hub.call(method, params, self.ack_timeout())
+
+        if self.hub.connections:
+            self.turns.spawn(push())
 
 
 async def _close_websockets(server: Server) -> None:
     server.close()
     await server.wait_closed()
-
-
-def _only_root(connection: ServerConnection, request: Request) -> Response | None:
-    if request.path.partition("?")[0] == "/":
-        return None
-    return connection.respond(http.HTTPStatus.NOT_FOUND, "not found\n")
-
-
-async def _answer_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One answer a connection: enough for a probe; the login callback comes with issue 4."""
-    try:
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-        words = head.split(b"\r\n", 1)[0].split(b" ")
-        status, body = (
-            ("200 OK", "lingma simulator\n") if words[:2] == [b"GET", b"/"] else ("404 Not Found", "not found\n")
-        )
-        writer.write(
-            f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
-            f"Connection: close\r\n\r\n{body}".encode()
-        )
-        await writer.drain()
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ConnectionError):
-        writer.transport.abort()
-    finally:
-        writer.close()
-
-
-def _as_message(item: Call | Reply) -> dict[str, Any]:
-    if isinstance(item, Call):
-        return {"id": item.id, "method": item.method, "params": item.params}
-    return {"id": item.id, "result": item.result, "error": item.error}

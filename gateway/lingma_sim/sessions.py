@@ -1,4 +1,4 @@
-"""The sessions that the simulator remembers, in memory only: a restart forgets them. Pure."""
+"""The sessions that the simulator remembers; store.py keeps them on disk. Pure."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -30,6 +30,11 @@ class Session:
     def questions(self) -> list[str]:
         """What was asked so far."""
         return [record.question for record in self.records]
+
+    def position(self, request_id: str) -> int | None:
+        """Where a turn is among the records; the last of several."""
+        found = [number for number, record in enumerate(self.records) if record.request_id == request_id]
+        return found[-1] if found else None
 
     @property
     def title(self) -> str:
@@ -78,6 +83,27 @@ class Sessions:
         fresh = str(uuid.uuid4()) if is_reply or not session_id else session_id
         session = self._by_id[fresh] = Session(fresh, now_ms, now_ms)
         return session
+
+    def add(self, session: Session) -> None:
+        """Take a session that was known before the process began."""
+        self._by_id[session.session_id] = session
+
+    def rename(self, session: Session) -> str:
+        """Give a session a new id, under which alone it is known from now on; the old one is returned."""
+        old = session.session_id
+        session.session_id = str(uuid.uuid4())
+        self._by_id.pop(old, None)
+        self._by_id[session.session_id] = session
+        return old
+
+    def delete_record(self, request_id: str) -> Session | None:
+        """Forget one turn; the session that it was in, or None."""
+        for session in self._by_id.values():
+            for record in session.records:
+                if record.request_id == request_id:
+                    session.records.remove(record)
+                    return session
+        return None
 
     def get(self, session_id: str) -> Session | None:
         """The session, if it is known."""

@@ -1,5 +1,6 @@
 """Lingma's work directory: machine id, login, `.info`. The only module that touches these files."""
 
+import json
 import os
 import uuid
 from collections.abc import Mapping
@@ -33,6 +34,11 @@ class WorkDir:
     def log(self) -> Path:
         """Lingma's log."""
         return self.path / "logs" / "lingma.log"
+
+    @property
+    def database(self) -> Path:
+        """Where the sessions are."""
+        return self.cache / "db" / "local.db"
 
     def machine_id(self) -> bytes:
         """The content of `cache/id`, made at random when missing or empty."""
@@ -70,6 +76,22 @@ class WorkDir:
     def write_info(self, lines: list[str]) -> None:
         """Write `.info`; a reader sees the old content or the new one, never a part."""
         _write(self.path / ".info", ("\n".join(lines) + "\n").encode())
+
+    def write_info_json(self, port: int, pipe: str) -> None:
+        """Write `.info.json`, the form of the IDE."""
+        content = {"websocketPort": port, "pid": os.getpid(), "ipcServerPath": pipe}
+        _write(self.path / ".info.json", json.dumps(content).encode())
+
+    def write_control_port(self, port: int) -> None:
+        """Tell where the control port is: no file of Lingma's."""
+        _write(self.path / ".sim-control", f"{port}\n".encode())
+
+    def count_start(self) -> int:
+        """How often the process was started here, this time included: no file of Lingma's either."""
+        path = self.path / ".sim-starts"
+        starts = int(path.read_text()) + 1 if path.exists() else 1
+        _write(path, str(starts).encode())
+        return starts
 
 
 def _write(path: Path, content: bytes) -> None:

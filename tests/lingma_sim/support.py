@@ -15,7 +15,8 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 
 from lingma_sim import login
-from lingma_sim.server import Options, Simulator
+from lingma_sim.options import Options
+from lingma_sim.server import Simulator
 from lingma_sim.workdir import WorkDir
 
 SECONDS = 5.0

@@ -22,8 +22,8 @@ async def test_a_fresh_work_directory_gets_a_machine_id_and_info(tmp_path: Path)
     async with running(tmp_path / "new") as simulator:
         assert (tmp_path / "new" / ".info").read_text() == f"{simulator.socket_port}\n{os.getpid()}\n"
         machine_id = tmp_path / "new" / "cache" / "id"
-        assert machine_id.read_bytes() == simulator.machine_id
-        assert len(simulator.machine_id) == 36
+        assert machine_id.read_bytes() == simulator.login.machine_id
+        assert len(simulator.login.machine_id) == 36
         assert machine_id.stat().st_mode & 0o777 == 0o600
         assert machine_id.parent.stat().st_mode & 0o777 == 0o700
 
@@ -32,7 +32,7 @@ async def test_the_machine_id_outlives_a_restart(tmp_path: Path) -> None:
     async with running(tmp_path) as first:
         pass
     async with running(tmp_path) as second:
-        assert first.machine_id == second.machine_id
+        assert first.login.machine_id == second.login.machine_id
 
 
 async def test_three_info_lines_name_a_pipe(tmp_path: Path) -> None:
@@ -82,14 +82,14 @@ async def test_a_mismatched_login_is_deleted_at_start_and_the_key_is_not_logged(
         log = log_of(tmp_path)
         assert "Unable to decrypt user info. Using machineKey: ****" in log
         assert "Deleted user info file." in log
-        assert simulator.machine_id[:16].decode() not in log
+        assert simulator.login.machine_id[:16].decode() not in log
 
 
 async def test_a_login_without_a_machine_id_is_deleted(tmp_path: Path) -> None:
     log_in(tmp_path, "alice")
     (tmp_path / "cache" / "id").unlink()
     async with running(tmp_path) as simulator:
-        assert simulator.account is None
+        assert simulator.login.account is None
         assert not (tmp_path / "cache" / "user").exists()
 
 

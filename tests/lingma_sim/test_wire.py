@@ -65,7 +65,7 @@ async def test_the_initialized_notification_is_only_logged(tmp_path: Path) -> No
         assert "unknown method: initialized" in log_of(tmp_path)
 
 
-@pytest.mark.parametrize("method", ["user/plan", "credit/usage", "model/queryClasses", "auth/login"])
+@pytest.mark.parametrize("method", ["user/plan", "credit/usage", "model/queryClasses"])
 async def test_methods_seen_failing_fail(tmp_path: Path, method: str) -> None:
     async with talking(tmp_path) as (_, it):
         assert (await it.request(method))["error"]["code"] == -32603
@@ -165,7 +165,7 @@ async def test_a_login_url_names_the_http_port_and_a_challenge_without_the_machi
         assert f"port={simulator.http_port}" in made["loginUrl"]
         assert f"challenge={made['challenge']}" in made["loginUrl"]
         assert made["challengeMethod"] == "S256"
-        assert simulator.machine_id.decode() not in made["loginUrl"]
+        assert simulator.login.machine_id.decode() not in made["loginUrl"]
 
 
 async def test_logging_out_deletes_the_login_and_is_reported(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ async def test_recorded_frames_hold_no_token(tmp_path: Path) -> None:
     async with talking(tmp_path, record=record) as (simulator, it):
         status = await it.result("auth/status")
         await it.turn("hello")
-        assert simulator.account is not None
+        assert simulator.login.account is not None
     text = record.read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     assert status["token"] not in text
