@@ -282,9 +282,11 @@ class Faults:
         Raises:
             FaultError: there is no such fault.
         """
-        for name in list(self._chosen) if names is None else names:
+        cleared = list(self._chosen if names is None else names)
+        for name in cleared:
             if name not in KINDS:
                 raise FaultError(f"there is no fault {name!r}")
+        for name in cleared:
             self._chosen.pop(name, None)
 
     def peek(self, name: str) -> str | None:

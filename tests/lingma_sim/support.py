@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-from lingma_sim import login
+from lingma_sim import faults, login
 from lingma_sim.options import Options
 from lingma_sim.server import Simulator
 from lingma_sim.workdir import WorkDir
@@ -65,6 +66,10 @@ class Client:
     def __init__(self, websocket: ClientConnection) -> None:
         self.websocket = websocket
         self.acks = True
+        self.strict = True
+        self.texts: list[str] = []
+        """What was received, WebSocket message by message."""
+        self._received = b""
         self.tool_reply: Message = {"result": {}}
         self._ids = itertools.count(1)
 
@@ -73,17 +78,27 @@ class Client:
         await self.websocket.send(f"Content-Length: {len(body.encode())}\r\n\r\n{body}")
 
     async def next(self) -> Message:
-        """The next message; the simulator sends one frame a message."""
+        """The next message. Unless `strict` is off, the simulator sends one plain frame a WebSocket message."""
         async with asyncio.timeout(SECONDS):
-            text = await self.websocket.recv()
-        assert isinstance(text, str)
-        header, _, body = text.partition("\r\n\r\n")
-        length = re.fullmatch(r"Content-Length: (\d+)", header)
-        assert length is not None
-        assert int(length[1]) == len(body.encode())
-        message: Message = json.loads(body)
-        if "method" in message and self.acks:
+            while (message := self._complete()) is None:
+                assert not self.strict or not self._received
+                text = await self.websocket.recv()
+                assert isinstance(text, str)
+                assert not self.strict or re.match(r"Content-Length: \d+\r\n\r\n", text)
+                self.texts.append(text)
+                self._received += text.encode()
+        if "method" in message and "id" in message and self.acks:
             await self.ack(message)
+        return message
+
+    def _complete(self) -> Message | None:
+        """The first message received, once it is there as a whole."""
+        header, blank, rest = self._received.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)^content-length:\s*(\d+)\s*$", header, re.MULTILINE)
+        if not blank or length is None or len(rest) < int(length[1]):
+            return None
+        body, self._received = rest[: int(length[1])], rest[int(length[1]) :]
+        message: Message = json.loads(body)
         return message
 
     async def ack(self, push: Message) -> None:
@@ -167,6 +182,33 @@ def log_in(path: Path, uid: str, expires_in: float = SIXTY_DAYS, *, mismatched: 
 
 def log_of(path: Path) -> str:
     return (path / "logs" / "lingma.log").read_text()
+
+
+@asynccontextmanager
+async def controlled(
+    tmp_path: Path, uid: str = "alice", **options: Any
+) -> AsyncIterator[tuple[Simulator, Client, "Control"]]:
+    """As talking, with its control port."""
+    async with talking(tmp_path, uid, control_port=0, **options) as (simulator, it):
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{simulator.control_port}") as http:
+            yield simulator, it, Control(http)
+
+
+@dataclass(frozen=True)
+class Control:
+    """The control port, as a test uses it."""
+
+    http: httpx.AsyncClient
+
+    async def get(self, path: str, **query: Any) -> Any:
+        return (await self.http.get(path, params=query)).raise_for_status().json()
+
+    async def post(self, path: str, **body: Any) -> Any:
+        return (await self.http.post(path, json=body)).raise_for_status().json()
+
+
+def chosen(text: str) -> tuple[faults.Chosen, ...]:
+    return tuple(faults.parse(text))
 
 
 async def eventually(condition: Callable[[], bool]) -> None:

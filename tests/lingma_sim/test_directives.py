@@ -8,6 +8,7 @@ from lingma_sim.directives import (
     Delay,
     Directive,
     Fail,
+    Fault,
     Hang,
     Logout,
     Model,
@@ -20,6 +21,7 @@ from lingma_sim.directives import (
     WhoAmI,
     parse,
 )
+from lingma_sim.faults import Chosen
 
 CASES: dict[str, Directive] = {
     "say hello  world": Say("hello  world"),
@@ -38,6 +40,9 @@ CASES: dict[str, Directive] = {
     "hang": Hang(),
     "crash": Crash(),
     "logout": Logout(),
+    "fault overwrite=each": Fault(Chosen("overwrite", "each")),
+    "fault status=6": Unknown("fault status=6"),
+    "fault nonsense": Unknown("fault nonsense"),
     "": Unknown(""),
     "dance": Unknown("dance"),
     "whoami now": Unknown("whoami now"),

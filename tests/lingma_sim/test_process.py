@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from lingma_contract import bundle
-from lingma_sim import cli, login
+from lingma_sim import cli, login, parent
 from lingma_sim.workdir import WorkDir
-from tests.lingma_sim.support import ask, client, log_in, log_of, running
+from tests.lingma_sim.support import ask, chosen, client, eventually, log_in, log_of, running
 
 
 async def test_a_fresh_work_directory_gets_a_machine_id_and_info(tmp_path: Path) -> None:
@@ -66,6 +67,61 @@ async def test_a_port_that_may_not_be_had_is_an_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 65535)), pytest.raises(OSError, match="65535"):
         async with running(tmp_path, socket_port=65535):
             pass
+
+
+async def test_ports_may_seem_occupied(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    async with running(tmp_path, socket_port=port, http_port=0, faults=chosen("occupied-ports=2")) as simulator:
+        assert simulator.socket_port >= port + 2
+
+
+async def test_the_info_may_come_late(tmp_path: Path) -> None:
+    async with running(tmp_path, faults=chosen("slow-info=0.2")) as simulator:
+        assert not (tmp_path / ".info").exists()
+        await eventually((tmp_path / ".info").exists)
+        async with client(simulator.socket_port) as it:
+            await it.request("ping")
+
+
+async def test_the_socket_may_open_after_the_info(tmp_path: Path) -> None:
+    async with running(tmp_path, faults=chosen("slow-socket=0.2")) as simulator:
+        await eventually((tmp_path / ".info").exists)
+        with pytest.raises(OSError, match=r"refused|failed"):
+            await asyncio.open_connection("127.0.0.1", simulator.socket_port)
+        await eventually(lambda: "Communication servers ready" in log_of(tmp_path))
+        async with client(simulator.socket_port) as it:
+            await it.request("ping")
+
+
+async def test_a_slow_start_may_be_ended_before_it_is_over(tmp_path: Path) -> None:
+    async with running(tmp_path, faults=chosen("slow-info=60")):
+        pass
+    assert not (tmp_path / ".info").exists()
+
+
+async def test_the_info_may_be_json(tmp_path: Path) -> None:
+    async with running(tmp_path, info_json=True) as simulator:
+        assert json.loads((tmp_path / ".info.json").read_text()) == {
+            "websocketPort": simulator.socket_port,
+            "pid": os.getpid(),
+            "ipcServerPath": str(tmp_path / "lingma.sock"),
+        }
+        assert not (tmp_path / ".info").exists()
+
+
+async def test_starts_crash_as_often_as_they_were_told_to(tmp_path: Path) -> None:
+    crashes = []
+    for _ in range(3):
+        async with running(tmp_path, crash=lambda: crashes.append(1), faults=chosen("crash-start=2")):
+            pass
+    assert len(crashes) == 2
+
+
+async def test_the_process_may_crash_a_while_after_its_start(tmp_path: Path) -> None:
+    crashed = asyncio.Event()
+    async with running(tmp_path, crash=crashed.set, faults=chosen("crash-after=0.05")):
+        await asyncio.wait_for(crashed.wait(), 5)
 
 
 async def test_only_loopback_listens(tmp_path: Path) -> None:
@@ -167,6 +223,8 @@ def test_the_version_command_prints_the_version_that_is_simulated(capsys: pytest
         ["start", "--workDir=x", "--socketPort=99999"],
         ["start", "--workDir=x", "--transportType=pipe"],
         ["start", "--workDir=x", "--unknown"],
+        ["start", "--workDir=x", "--fault=nonsense"],
+        ["start", "--workDir=x", "--fault", "overwrite=never"],
     ],
 )
 def test_a_wrong_command_line_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,11 +234,41 @@ def test_a_wrong_command_line_is_refused(arguments: list[str], capsys: pytest.Ca
     assert "usage: lingma-sim" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("flag", "content", "variable"),
+    [
+        ("--accounts", "{}", ""),
+        ("--replay", "", ""),
+        ("--report", "[]", ""),
+        ("", "", "LINGMA_SIM_FAULTS=nonsense"),
+        ("", "", "LINGMA_SIM_CONTROL_PORT=70000"),
+        ("", "", "LINGMA_SIM_ACCOUNTS=/nowhere/accounts.json"),
+    ],
+)
+def test_a_file_or_variable_that_cannot_be_used_is_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    flag: str,
+    content: str,
+    variable: str,
+) -> None:
+    (tmp_path / "file").write_text(content)
+    if variable:
+        monkeypatch.setenv(*variable.split("=", 1))
+    more = [flag, str(tmp_path / "file")] if flag else []
+    assert cli.main(["start", "--workDir", str(tmp_path / "work"), *more]) == 2
+    assert "lingma-sim: " in capsys.readouterr().err
+    assert not (tmp_path / "work").exists()
+
+
 @asynccontextmanager
-async def process(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+async def process(*arguments: str, **environment: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """A simulator of its own, and its first line."""
     started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "lingma_sim", *arguments, stderr=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "lingma_sim", *arguments),
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
     )
     try:
         assert started.stderr is not None
@@ -215,6 +303,74 @@ async def test_the_crash_directive_exits_with_status_1(tmp_path: Path) -> None:
             await it.result("chat/ask", ask("@sim crash"))
             await asyncio.wait_for(started.wait(), 5)
     assert started.returncode == 1
+
+
+def start(path: Path) -> list[str]:
+    return ["start", "--workDir", str(path), "--socketPort=0", "--httpPort=0"]
+
+
+async def test_faults_come_from_the_environment_and_from_flags(tmp_path: Path) -> None:
+    log_in(tmp_path, "alice")
+    settings = {"LINGMA_SIM_FAULTS": "status=6,whitelist=1", "LINGMA_SIM_CONTROL_PORT": "0"}
+    async with process(*start(tmp_path), "--fault", "status=5", **settings) as (started, first_line):
+        port = int(first_line.rpartition(" ")[2])
+        assert (tmp_path / ".sim-control").read_text() == f"{port}\n"
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+            state = (await http.get("/state")).json()
+            assert (state["status"], state["whitelist"], state["pid"]) == (5, 1, started.pid)
+            await http.post("/actions/stop")
+        await asyncio.wait_for(started.wait(), 5)
+    assert started.returncode == 0
+
+
+async def test_a_crash_loop_ends_after_its_count(tmp_path: Path) -> None:
+    async with process(*start(tmp_path), "--fault=crash-start=1") as (started, first_line):
+        assert "panic: " in first_line
+        assert await asyncio.wait_for(started.wait(), 5) == 1
+    async with process(*start(tmp_path), "--fault=crash-start=1") as (started, first_line):
+        assert "servers ready" in first_line
+        started.terminate()
+    assert started.returncode == 0
+
+
+async def test_sigterm_may_be_ignored(tmp_path: Path) -> None:
+    async with process(*start(tmp_path), "--fault", "ignore-sigterm*1") as (started, _):
+        started.terminate()
+        async with client(int((tmp_path / ".info").read_text().split()[0])) as it:
+            await it.request("ping")
+        started.terminate()
+    assert started.returncode == 0
+
+
+async def test_it_ends_when_the_process_that_started_it_is_gone(tmp_path: Path) -> None:
+    starter = await asyncio.create_subprocess_exec("sleep", "60")
+    async with process(*start(tmp_path), "--parentPoll=0.02") as (started, _):
+        async with client(int((tmp_path / ".info").read_text().split()[0]), initialize=False) as it:
+            for odd in (None, 0, -1, True, "1"):
+                await it.request("initialize", {"processId": odd})
+            for _ in range(2):
+                await it.request("initialize", {"processId": starter.pid})
+            await it.request("ping")
+            assert started.returncode is None
+            starter.kill()
+            await asyncio.wait_for(started.wait(), 5)
+    assert started.returncode == 0
+    await starter.wait()
+
+
+def test_a_process_that_ended_is_gone_before_anybody_waits_for_it() -> None:
+    ended = subprocess.Popen(["true"])
+    try:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        assert not parent.is_alive(ended.pid)
+    finally:
+        ended.wait()
+    assert not parent.is_alive(ended.pid)
+
+
+def test_a_process_that_runs_is_alive() -> None:
+    assert parent.is_alive(1)
+    assert parent.is_alive(os.getpid())
 
 
 def test_commands_import_only_what_they_need() -> None:

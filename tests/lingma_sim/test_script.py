@@ -2,6 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lingma_sim.directives import Crash, Fail, Hang, Say, Tool
+from lingma_sim.faults import Chosen
 from lingma_sim.script import Facts, Script, answer, split, write
 
 FACTS = Facts("alice", ("first\nline", "second"), "org_auto", {"success": True, "name": "ü"})
@@ -55,6 +56,12 @@ def test_everything_else_of_a_turn_is_in_its_script() -> None:
         chunks=2,
         delay_ms=5,
     )
+
+
+def test_faults_of_a_turn_are_in_its_script_and_the_question_is_still_answered() -> None:
+    script = write("@sim fault no-answer\n@sim fault overwrite=each")
+    assert script.faults == (Chosen("no-answer", ""), Chosen("overwrite", "each"))
+    assert script.pieces
 
 
 @given(st.text(), st.integers(1, 50))

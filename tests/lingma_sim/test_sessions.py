@@ -1,4 +1,4 @@
-from lingma_sim.sessions import Record, Sessions
+from lingma_sim.sessions import Record, Session, Sessions
 
 
 def test_an_empty_id_makes_a_session_each_time() -> None:
@@ -51,3 +51,29 @@ def test_a_session_is_described_with_its_turns() -> None:
             "likeStatus": 0,
         }
     ]
+
+
+def test_a_renamed_session_is_known_by_its_new_id_alone() -> None:
+    sessions = Sessions()
+    session = sessions.open("mine", is_reply=False, now_ms=1)
+    assert sessions.rename(session) == "mine"
+    assert sessions.get("mine") is None
+    assert sessions.get(session.session_id) is session
+
+
+def test_one_turn_is_forgotten_and_found() -> None:
+    sessions = Sessions()
+    session = sessions.open("mine", is_reply=False, now_ms=1)
+    sessions.open("other", is_reply=False, now_ms=1)
+    session.records += [Record("r1", "t", "q"), Record("r2", "t", "q"), Record("r2", "t", "q again")]
+    assert session.position("r2") == 2
+    assert session.position("r9") is None
+    assert sessions.delete_record("r1") is session
+    assert [record.request_id for record in session.records] == ["r2", "r2"]
+    assert sessions.delete_record("r1") is None
+
+
+def test_a_session_known_before_is_taken() -> None:
+    sessions, known = Sessions(), Session("known", 1, 2)
+    sessions.add(known)
+    assert sessions.all() == [known]

@@ -351,3 +351,76 @@ async def test_lingmas_own_tools_are_shown_and_not_invoked(tmp_path: Path) -> No
     assert "tool/invoke" not in turn.methods
     statuses = [sync["toolCallStatus"] for sync in turn.params("tool/call/sync")]
     assert statuses == ["INIT", "RUNNING", "FINISHED", "REQUEST_FINISHED"]
+
+
+async def test_sessions_outlive_a_restart_until_they_are_deleted(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (_, it):
+        kept = await it.turn("my name is Bob")
+        gone = (await it.turn("forget me")).session_id
+        await it.result("chat/deleteSessionById", {"id": gone})
+    assert (tmp_path / "cache" / "db" / "local.db").stat().st_mode & 0o777 == 0o600
+    async with talking(tmp_path) as (_, it):
+        assert (await it.turn("@sim recall", sessionId=kept.session_id, isReply=True)).answer == "1. my name is Bob"
+        [listed] = await it.result("chat/listAllSessions")
+        assert [record["answer"] for record in listed["chatRecords"]] == ["echo: my name is Bob", "1. my name is Bob"]
+        await it.result("chat/clearAllSessions")
+    async with talking(tmp_path) as (_, it):
+        assert await it.result("chat/listAllSessions") == []
+
+
+async def test_a_turn_in_progress_is_kept_when_the_process_ends(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (_, it):
+        await it.result("chat/ask", ask("@sim say part\n@sim hang"))
+        await it.until("chat/answer")
+    async with talking(tmp_path) as (_, it):
+        [listed] = await it.result("chat/listAllSessions")
+        assert listed["chatRecords"][0]["answer"] == "part"
+
+
+async def test_a_session_deleted_in_a_turn_stays_deleted(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (_, it):
+        await it.result("chat/ask", ask("@sim say part\n@sim hang", requestId="r1", sessionId="mine"))
+        await it.until("chat/answer")
+        assert await it.result("chat/deleteSessionById", {"sessionId": "mine"}) == {"success": True}
+        await it.result("chat/stop", {"requestId": "r1", "sessionId": "mine"})
+        await it.until("chat/finish")
+    async with talking(tmp_path) as (_, it):
+        assert await it.result("chat/listAllSessions") == []
+
+
+async def test_one_turn_of_a_session_is_deleted(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (_, it):
+        turn = await it.turn("one", requestId="r1")
+        await it.turn("two", sessionId=turn.session_id, requestId="r2")
+        assert await it.result("chat/deleteChatById", {"requestId": "r1"}) == {"success": True}
+        assert await it.result("chat/deleteChatById", {"requestId": "r1"}) == {"success": False}
+    async with talking(tmp_path) as (_, it):
+        [listed] = await it.result("chat/listAllSessions")
+        assert [record["question"] for record in listed["chatRecords"]] == ["two"]
+
+
+async def test_a_question_is_answered_again_under_its_own_id(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (_, it):
+        first = await it.turn("one", requestId="r1")
+        await it.turn("two", sessionId=first.session_id, requestId="r2")
+        again = await it.result("chat/replyRequest", {"requestId": "r1", "sessionId": first.session_id})
+        assert (again["isSuccess"], again["requestId"]) == (True, "r1")
+        turn = Turn(again, await it.until("chat/finish"))
+        assert (turn.answer, turn.session_id, turn.finish["requestId"]) == ("echo: one", first.session_id, "r1")
+        [listed] = await it.result("chat/listAllSessions")
+        assert [record["answer"] for record in listed["chatRecords"]] == ["echo: one", "echo: two"]
+
+
+async def test_what_was_never_asked_is_not_answered_again(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (_, it):
+        session_id = (await it.turn("one")).session_id
+        for wrong in ({"requestId": "r1", "sessionId": "none"}, {"requestId": "none", "sessionId": session_id}):
+            assert (await it.request("chat/replyRequest", wrong))["error"]["code"] == -32603
+
+
+async def test_nothing_is_answered_again_while_it_is_being_answered(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (_, it):
+        await it.result("chat/ask", ask("@sim say x\n@sim hang", requestId="r1", sessionId="mine"))
+        await it.until("chat/answer")
+        refused = await it.result("chat/replyRequest", {"requestId": "r1", "sessionId": "mine"})
+        assert (refused["isSuccess"], refused["errorMessage"]) == (False, "requestId is in use")

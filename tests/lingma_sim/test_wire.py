@@ -204,6 +204,13 @@ async def test_the_http_port_says_what_it_is(tmp_path: Path) -> None:
         assert (await http_get(simulator.http_port, b"GET /auth HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 404 ")
 
 
+@pytest.mark.parametrize("request_text", ["GET /", "GET / HTTP/1.1\r\nContent-Length: 99999999"])
+async def test_what_is_no_http_is_refused(tmp_path: Path, request_text: str) -> None:
+    async with running(tmp_path) as simulator:
+        answer = await http_get(simulator.http_port, f"{request_text}\r\n\r\n".encode())
+        assert answer.startswith(b"HTTP/1.1 400 ")
+
+
 async def test_an_endless_http_header_is_cut_off(tmp_path: Path) -> None:
     async with running(tmp_path) as simulator:
         with contextlib.suppress(ConnectionError):  # whether it sees a reset is up to the kernel
