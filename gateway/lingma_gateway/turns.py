@@ -10,7 +10,7 @@ from typing import Any
 
 from lingma_contract.jsonlog import event
 from lingma_gateway.conversation import Turn
-from lingma_gateway.errors import ModelNotFound, UpstreamError
+from lingma_gateway.errors import LoginLost, ModelNotFound, UpstreamError
 from lingma_gateway.events import Finished, StreamEvent, Usage
 from lingma_gateway.lingma import calls, models, updates, usagelog
 from lingma_gateway.lingma.connection import Connection
@@ -73,6 +73,9 @@ class Turns:
                     if isinstance(produced, Finished):
                         record.usage = produced.usage
                     yield produced
+            except LoginLost:
+                instance.look_again()
+                raise
             finally:
                 await run.aclose()
 

@@ -41,6 +41,8 @@ class Access:
     aborted: bool = False
     """The answer broke off after its beginning: the connection was closed without an end."""
     client_gone: bool = False
+    error: str | None = None
+    """Code of the error that was answered, or that broke the answer off."""
     status: int | None = None
     started_at: float = field(default_factory=time.perf_counter)
 
@@ -87,6 +89,7 @@ class AccessLog:
             self._finish(scope, access)
 
     async def _answer(self, error: GatewayError, access: Access, send: Send) -> None:
+        access.error = error.fault.code
         if access.status is not None:
             # Too late for an answer: returning without the end of the body makes the server drop the connection.
             access.aborted = True
@@ -123,13 +126,14 @@ class AccessLog:
             output_tokens=turn.usage.output_tokens if turn and turn.usage else None,
             tokens_estimated=turn.usage.estimated if turn and turn.usage else None,
             aborted=access.aborted or None,
+            error=access.error,
         )
 
     def _measure(self, access: Access, status: int, elapsed_s: float) -> None:
         metrics, dialect, turn = self._services.metrics, access.dialect.value, access.turn
         metrics.requests.labels(dialect, str(status)).inc()
         metrics.request_seconds.labels(dialect).observe(elapsed_s)
-        if status == contract.QUEUE_FULL.status:
+        if access.error == contract.QUEUE_FULL.code:
             metrics.rejected.inc()
         if turn is not None and turn.first_event_s is not None:
             metrics.first_token_seconds.labels(dialect).observe(turn.first_event_s)

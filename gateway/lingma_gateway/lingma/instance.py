@@ -108,6 +108,10 @@ class Instance:
             raise NoReadyAccount(f"account {self.name} is not ready: {self._login.message}", retry_after_s=2)
         return self._connection
 
+    def look_again(self) -> None:
+        """Ask Lingma about its login now: a turn was refused for want of one."""
+        self._recheck.set()
+
     async def run(self) -> None:
         """Stay connected until cancelled. Every failure is tried again; none is the end."""
         backoff = Backoff()

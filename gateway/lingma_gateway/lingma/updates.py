@@ -5,8 +5,9 @@ Facts are from the protocol page (push order, chat/answer, chat/think, chat/fini
 
 from typing import Any
 
-from lingma_gateway.errors import UpstreamProtocol, UpstreamRefused
+from lingma_gateway.errors import UpstreamProtocol
 from lingma_gateway.events import Finished, FinishReason, PartKind, PartSequencer, Started, StreamEvent, Usage
+from lingma_gateway.lingma import refusals
 from lingma_gateway.lingma.thinking import Piece, ThinkingSplitter
 from lingma_gateway.tokens import estimate
 
@@ -16,9 +17,6 @@ FINISH = "chat/finish"
 TOOL_METHODS = ("tool/call/sync", "tool/invoke", "tool/call/approve", "tool/invokeResult")
 INVOKE = "tool/invoke"
 REPORT = "auth/report"
-
-_OK = 200
-
 
 class TurnReader:
     """Reads the pushes of one turn, in order, and produces events that obey the ordering law."""
@@ -41,7 +39,7 @@ class TurnReader:
         """The events of one push; `[]` for what says nothing about the answer.
 
         Raises:
-            UpstreamRefused: the turn finished with an error.
+            GatewayError: the turn finished with an error; which, is decided in `refusals`.
             UpstreamProtocol: the answer took back text that was already sent on.
         """
         session_id = params.get("sessionId")
@@ -93,10 +91,9 @@ class TurnReader:
 
     def _read_finish(self, params: dict[str, Any]) -> list[StreamEvent]:
         self.finished = True
-        code = params.get("statusCode", _OK)
-        if code != _OK:
-            reason = _string(params, "reason") or "no reason given"
-            raise UpstreamRefused(f"Lingma ended the answer with status {code}: {reason[:500]}")
+        code = params.get("statusCode", refusals.OK)
+        if code != refusals.OK:
+            raise refusals.refusal(code, _string(params, "reason"))
         # Chunks are authoritative; fullAnswer may be empty on success, and is all there is when no chunk came.
         events = [] if self._answer else self._answered(_string(params, "fullAnswer"))
         events += self._emit_all(self._thinking.finish())

@@ -113,7 +113,7 @@ def test_a_finish_without_any_answer_is_an_empty_answer(finish: Push) -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"statusCode": 408, "reason": "timeout"}, "Lingma ended the answer with status 408: timeout"),
+        ({"statusCode": 501, "reason": "timeout"}, "Lingma ended the answer with status 501: timeout"),
         ({"statusCode": 500}, "Lingma ended the answer with status 500: no reason given"),
         ({"statusCode": None, "reason": 3}, "Lingma ended the answer with status None: no reason given"),
     ],
