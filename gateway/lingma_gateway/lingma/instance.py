@@ -12,11 +12,12 @@ from typing import Any
 
 from lingma_contract.health import InstanceHealth, LoginReason, State
 from lingma_contract.jsonlog import event
-from lingma_gateway.errors import NoReadyAccount, UpstreamError
-from lingma_gateway.lingma import infofile, login, models, updates
+from lingma_gateway.errors import NoReadyAccount, UpstreamError, UpstreamLost, UpstreamRefused
+from lingma_gateway.lingma import infofile, login, models, states, updates
 from lingma_gateway.lingma.backoff import Backoff
 from lingma_gateway.lingma.connection import Connection, open_connection
 from lingma_gateway.lingma.process import LingmaProcess
+from lingma_gateway.lingma.states import Cause
 from lingma_gateway.sessions.restore import STATE_DIR
 from lingma_gateway.sessions.source import SessionSource
 
@@ -38,6 +39,8 @@ class InstanceSettings:
     startup_timeout_s: float
     ping_interval_s: float
     max_in_flight: int
+    first_backoff_s: float = 1.0
+    longest_backoff_s: float = 30.0
 
 
 class Instance:
@@ -114,20 +117,23 @@ class Instance:
 
     async def run(self) -> None:
         """Stay connected until cancelled. Every failure is tried again; none is the end."""
-        backoff = Backoff()
-        self.workspace.mkdir(parents=True, exist_ok=True)
+        backoff = Backoff(self.settings.first_backoff_s, self.settings.longest_backoff_s)
+        self._enter(Cause.RUN)
         try:
             while True:
-                self._enter(State.STARTING if self._state is State.STOPPED else self._state)
                 try:
+                    self.workspace.mkdir(parents=True, exist_ok=True)
                     info = await self._locate()
                     await self._connected(info, backoff)
                 except (UpstreamError, OSError) as error:
                     event(log, "lingma_unavailable", level=logging.WARNING, instance=self.name, reason=str(error)[:300])
-                self._disconnected(State.FAILED if backoff.exhausted else State.RECONNECTING)
+                except Exception:
+                    # A defect of ours must not end the account: it is tried again like any other failure.
+                    log.exception("lingma_supervisor", extra={"fields": {"instance": self.name}})
+                self._disconnected(Cause.EXHAUSTED if backoff.exhausted else Cause.MISSED)
                 await self._wait_for_change(backoff.next())
         finally:
-            self._disconnected(State.CLOSED)
+            self._disconnected(Cause.CLOSE)
             if self._process is not None:
                 await self._process.stop()
 
@@ -171,7 +177,7 @@ class Instance:
             self._unconnected_since = None
             await self._check_login(connection)
             self._connection = connection
-            self._enter(State.READY)
+            self._enter(Cause.CONNECTED)
             backoff.reset()
             while not reader.done():
                 await self._heartbeat(connection, reader)
@@ -188,13 +194,32 @@ class Instance:
         if reader.done():
             return
         self._recheck.clear()
+        if await self._ping(connection):
+            try:
+                await self._check_login(connection)
+            except UpstreamError as error:
+                event(log, "lingma_login_unknown", level=logging.WARNING, instance=self.name, reason=str(error)[:200])
+
+    async def _ping(self, connection: Connection) -> bool:
+        """Whether Lingma answers; refusing is an answer too, since an older one may not know `ping`.
+
+        Raises:
+            UpstreamLost: it is mute. It is connected to anew, and a Lingma of ours is started anew.
+        """
         try:
             await connection.request("ping", {}, min(self.settings.ping_interval_s, self.settings.rpc_timeout_s))
-            self._unanswered_pings = 0
-            await self._check_login(connection)
+        except UpstreamRefused as error:
+            event(log, "lingma_ping_refused", level=logging.DEBUG, instance=self.name, reason=str(error)[:200])
         except UpstreamError as error:
             self._unanswered_pings += 1
             event(log, "lingma_ping_failed", level=logging.WARNING, instance=self.name, reason=str(error)[:200])
+            if self._unanswered_pings < _LIVENESS_PINGS:
+                return False
+            if self._process is not None:
+                await self._process.stop()
+            raise UpstreamLost(f"Lingma left {_LIVENESS_PINGS} pings unanswered") from error
+        self._unanswered_pings = 0
+        return True
 
     async def _check_login(self, connection: Connection) -> None:
         status = await connection.request("auth/status", {})
@@ -224,14 +249,15 @@ class Instance:
         elif method in updates.TOOL_METHODS:
             event(log, "tool_unroutable", level=logging.WARNING, instance=self.name, method=method)
 
-    def _disconnected(self, state: State) -> None:
+    def _disconnected(self, cause: Cause) -> None:
         self._connection = None
         if self._unconnected_since is None:
             self._unconnected_since = self._clock()
         self._login = login.NOT_CONNECTED
-        self._enter(state)
+        self._enter(cause)
 
-    def _enter(self, state: State) -> None:
+    def _enter(self, cause: Cause) -> None:
+        state = states.after(self._state, cause)
         if state is not self._state:
             event(log, "lingma_state", instance=self.name, old_state=self._state.value, new_state=state.value)
             self._state = state
