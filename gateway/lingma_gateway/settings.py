@@ -57,13 +57,15 @@ class Settings(BaseSettings):
     """Session bundle, tar.gz or base64 of it."""
 
     first_event_timeout: float = Field(default=120.0, gt=0)
-    """From a question to the first event of its answer."""
+    """From a question to Lingma's first event about it."""
     idle_timeout: float = Field(default=180.0, gt=0)
     """Between two events of an answer."""
     default_model: str = "org_auto"
     """Served when a request names no model, or one that the account does not have."""
     unknown_model: Literal["default", "reject"] = "default"
     """What a model means that the account does not have: the default model, or an error."""
+    chat_ask_as: Literal["notification", "request"] = "notification"
+    """How `chat/ask` is sent. Its reply is not waited for either way; a request lets Lingma refuse at once."""
     locale: str = "zh-CN"
     """Language that Lingma is told to prefer."""
     gateway_max_in_flight: int = Field(default=2, ge=1, le=1000)

@@ -31,6 +31,7 @@ READ = {
     "IDLE_TIMEOUT": ("5", 5.0),
     "DEFAULT_MODEL": ("q35model", "q35model"),
     "UNKNOWN_MODEL": ("reject", "reject"),
+    "CHAT_ASK_AS": ("request", "request"),
     "LOCALE": ("en", "en"),
     "GATEWAY_MAX_IN_FLIGHT": ("7", 7),
     "GATEWAY_QUEUE_TIMEOUT_SEC": ("0", 0.0),

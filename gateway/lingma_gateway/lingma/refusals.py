@@ -1,10 +1,11 @@
-"""What it means that Lingma refuses a turn: a status of `chat/finish`, or the error code of its reply to `chat/ask`. Pure.
+"""What it means that Lingma refuses a turn: by the status of `chat/finish`, or in its reply to `chat/ask`. Pure.
 
 No list of real codes exists. Known or chosen by others: 408 and 500 (Clawith), 110 "daily usage limit" and a short-term
 limit (HANDOVER of lingma-proxy), 401, 403 and 429 (OpenAPI of the service), 80408 (a response time-out in the IDE).
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from lingma_gateway.errors import (
     GatewayError,
@@ -37,3 +38,10 @@ def refusal(code: object, reason: str) -> GatewayError:
     kind, retry_after_s = _KINDS.get(str(code), (UpstreamRefused, None))
     text = reason[:500] or "no reason given"
     return kind(f"Lingma ended the answer with status {str(code)[:20]}: {text}", retry_after_s=retry_after_s)
+
+
+def in_reply(result: Any) -> GatewayError | None:
+    """The refusal in the result of a `chat/ask` that was sent as a request; None when the turn goes on."""
+    if not isinstance(result, dict) or result.get("isSuccess") is not False:
+        return None
+    return refusal(result.get("errorCode"), str(result.get("errorMessage") or ""))

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,11 +106,12 @@ def test_a_pushs_id_goes_through_the_states_of_the_table_and_no_others(state: Id
     session = RpcSession()
     if state is IdState.OWED:
         session.receive(push("chat/answer", 5))
-    apply = {
+    steps: dict[Step, Callable[[], object]] = {
         Step.PUSH: lambda: session.receive(push("chat/answer", "5")),
         Step.ANSWER: lambda: session.answer(5, {}),
         Step.LEAVE: lambda: session.leave(5),
-    }[step]
+    }
+    apply = steps[step]
     if (state, step) not in TRANSITIONS:
         with pytest.raises(LocalProtocolError, match="nothing is owed for id 5"):
             apply()
@@ -127,11 +130,12 @@ def test_a_requests_id_goes_through_the_states_of_the_table_and_no_others(state:
         # Ids only count up, so that no call can express it.
         assert (state, step) == (IdState.PENDING, Step.REQUEST)
         return
-    {
+    steps: dict[Step, Callable[[], object]] = {
         Step.REQUEST: lambda: session.request("ping", {}),
         Step.REPLY: lambda: session.receive(result(1, {})),
         Step.FORGET: lambda: session.forget(1),
-    }[step]()
+    }
+    steps[step]()
     assert (IdState.PENDING if session.pending else IdState.FREE) is TRANSITIONS[state, step]
 
 

@@ -9,7 +9,7 @@ from lingma_gateway.errors import (
     UpstreamRefused,
     UpstreamTimeout,
 )
-from lingma_gateway.lingma.refusals import refusal
+from lingma_gateway.lingma.refusals import in_reply, refusal
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,12 @@ def test_sdks_are_told_not_to_repeat_what_a_quota_refuses_but_may_after_a_rate_l
 def test_a_refusal_without_a_reason_says_so_and_a_long_one_is_cut() -> None:
     assert refusal(500, "").message.endswith("500: no reason given")
     assert len(refusal("5" * 999, "x" * 9999).message) < 600
+
+
+def test_a_reply_to_an_ask_refuses_only_by_saying_that_it_is_no_success() -> None:
+    refused = in_reply({"isSuccess": False, "errorCode": "110", "errorMessage": "daily usage limit"})
+    assert isinstance(refused, QuotaExceeded)
+    assert refused.message.endswith("110: daily usage limit")
+    assert isinstance(in_reply({"isSuccess": False}), UpstreamRefused)
+    going_on: list[object] = [{"isSuccess": True, "errorCode": ""}, {}, None, [], "ok"]
+    assert [in_reply(result) for result in going_on] == [None] * 5
