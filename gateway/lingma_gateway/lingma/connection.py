@@ -77,6 +77,11 @@ class Connection:
         """Turns, and calls of either side that are not answered yet."""
         return len(self._turns) + self._session.pending + self._session.owed
 
+    @property
+    def lost(self) -> bool:
+        """Whether it has ended: every further call fails."""
+        return self._lost is not None
+
     async def request(self, method: str, params: dict[str, Any], timeout_s: float | None = None) -> Any:
         """The result of one call.
 

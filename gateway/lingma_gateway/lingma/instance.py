@@ -77,8 +77,9 @@ class Instance:
 
     @property
     def ready(self) -> bool:
-        """Connected and logged in."""
-        return self._state is State.READY and self._login.logged_in
+        """Connected and logged in. Not from the moment on in which the connection is lost, before `run` has noticed."""
+        connected = self._connection is not None and not self._connection.lost
+        return connected and self._state is State.READY and self._login.logged_in
 
     @property
     def health(self) -> InstanceHealth:
