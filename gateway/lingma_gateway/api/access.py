@@ -3,6 +3,7 @@
 Pure ASGI, because a request ends where its stream ends, not where its handler returns.
 """
 
+import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from lingma_contract import requestid
 from lingma_contract.errors import Dialect, dialect_of
 from lingma_contract.jsonlog import event
 from lingma_contract.names import Header
-from lingma_gateway.errors import GatewayError
+from lingma_gateway.errors import GatewayError, NoReadyAccount
 from lingma_gateway.services import Services
 from lingma_gateway.turns import TurnRecord
 
@@ -82,6 +83,9 @@ class AccessLog:
             await self._app(scope, receive, send_tagged)
         except GatewayError as error:
             await self._answer(error, access, send_tagged)
+        except asyncio.CancelledError:
+            # The server ends and has waited long enough; it would say 500 in a form of its own.
+            await self._answer(NoReadyAccount("this gateway has ended", retry_after_s=1), access, send_tagged)
         except Exception:
             log.exception("unhandled", extra={"fields": {"request_id": access.request_id}})
             await self._answer(GatewayError("the gateway failed: see its log for this request id"), access, send_tagged)
