@@ -23,7 +23,7 @@ _RATE_RETRY_S = 15.0
 _QUOTA_RETRY_S = 60.0
 """The longest that is ever sent. A quota takes longer, but no client waits longer, and each try costs the account."""
 
-_KINDS: Mapping[str, tuple[type[GatewayError], float | None]] = {
+KINDS: Mapping[str, tuple[type[GatewayError], float | None]] = {
     "401": (LoginLost, _LOGIN_RETRY_S),
     "403": (LoginLost, _LOGIN_RETRY_S),
     "110": (QuotaExceeded, _QUOTA_RETRY_S),
@@ -35,7 +35,7 @@ _KINDS: Mapping[str, tuple[type[GatewayError], float | None]] = {
 
 def refusal(code: object, reason: str) -> GatewayError:
     """The error for a turn that ended with `code`, a number or its digits."""
-    kind, retry_after_s = _KINDS.get(str(code), (UpstreamRefused, None))
+    kind, retry_after_s = KINDS.get(str(code), (UpstreamRefused, None))
     text = reason[:500] or "no reason given"
     return kind(f"Lingma ended the answer with status {str(code)[:20]}: {text}", retry_after_s=retry_after_s)
 
