@@ -14,6 +14,7 @@ help: ## this list
 setup: $(VENV)/.locked ## the Python environment, exactly as locked
 
 $(VENV)/.locked: requirements/dev.txt pyproject.toml
+	@echo "setup: the locked Python environment, in $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
@@ -39,8 +40,18 @@ format: setup ## ruff's own form of every file
 	$(BIN)/ruff check --fix -q .
 	$(BIN)/ruff format -q .
 
+.PHONY: browser
+browser: ## Chromium for the tests of the login page (Debian's package; installed when missing and root)
+	@if command -v chromium >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "browser: installing Debian's chromium for the tests of the login page"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else \
+	  echo "browser: there is no chromium, and installing it needs root and apt-get: its tests are skipped (in CI they fail)"; \
+	fi
+
 .PHONY: test
-test: lint e2e-ready ## everything: lint, types, contracts, unit, protocol, and end-to-end on a real cluster
+test: lint browser e2e-ready ## everything: lint, types, contracts, unit, protocol, and end-to-end on a real cluster
 	KUBE_CONTEXT="$(KUBE_CONTEXT)" $(BIN)/pytest $(PYTEST_ARGS)
 
 # What takes minutes the first time, before pytest, which would hide its progress. Where it cannot be had, the
@@ -76,8 +87,8 @@ crds: setup ## the CRD anew from the operator's models, for the repository and t
 	cp crds/lingmaaccounts.lingma.dev.yaml charts/lingma-operator/files/
 
 .PHONY: demo
-demo: setup ## two accounts and a chat on a real Kubernetes; KUBE_CONTEXT=name takes yours
-	@$(BIN)/python -m demo up --context "$(KUBE_CONTEXT)"
+demo: setup ## two accounts and a chat on a real Kubernetes; KUBE_CONTEXT=name [REGISTRY=host/path] takes yours
+	@$(BIN)/python -m demo up --context "$(KUBE_CONTEXT)" --registry "$(REGISTRY)"
 
 .PHONY: demo-down
 demo-down: setup ## remove what `make demo` made

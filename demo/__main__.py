@@ -17,7 +17,7 @@ from demo.chat import Answer, ChatFailed, Curl, Message
 from demo.kube import Kube, Object, holds
 from demo.release import CRD, Release, namespace, simulated
 from lingma_contract.names import Component, Container, Header, Label, children_name
-from tests.cluster import access, binaries, images
+from tests.cluster import access, binaries, engines, images
 from tests.cluster.commands import Failure
 from tests.cluster.layout import Layout
 from tests.cluster.node import Node
@@ -28,6 +28,8 @@ MARK = "lingma.dev/demo"
 PEOPLE = ("alice", "bob")
 SERVICE, PORT = "lingma", 80
 ACCOUNT_PODS = f"{Label.COMPONENT}={Component.ACCOUNT}"
+SHARING = ("docker-desktop", "rancher-desktop", "orbstack", "colima")
+"""Contexts of clusters that run on the images of this machine's docker."""
 FILES = Path("build") / "demo"
 
 FIRST = """My favourite tree is the maple.
@@ -51,6 +53,8 @@ class Demo:
 
     kube: Kube
     report: Report
+    registry: str
+    """Where a cluster of the user's gets the images from; empty: they are loaded into it."""
 
     def up(self) -> None:
         release = self._installed()
@@ -67,9 +71,7 @@ class Demo:
 
     def _installed(self) -> Release:
         with self.report.step("images: gateway and operator"):
-            references = images.build(report=self.report)
-            for reference in references:
-                self.kube.cluster.load(reference, self.report)
+            references = self._images()
         release = Release(self.kube, simulated(references))
         with self.report.step(f"helm upgrade --install {release.name} --namespace {NAMESPACE}"):
             self.kube.apply(namespace(NAMESPACE, **{MARK: "true"}))
@@ -77,6 +79,25 @@ class Demo:
             release.ready()
         self.report.line(f"release {'installed' if changed else 'unchanged'}: revision {release.revision()}")
         return release
+
+    def _images(self) -> list[str]:
+        """References of the images, which the cluster has or can pull."""
+        cluster = self.kube.cluster
+        if self.registry:
+            references = images.build(repository=images.Repository(self.registry), report=self.report)
+            for reference in references:
+                engines.choose().push(reference)
+            return references
+        context = cluster.context or ""
+        if not cluster.owned and access.load_command(context, "") is None and not context.startswith(SHARING):
+            raise Refused(
+                f"how to bring images into the cluster of context {context} is not known here: name a registry that it"
+                " pulls from, `make demo KUBE_CONTEXT=... REGISTRY=host/path`"
+            )
+        references = images.build(report=self.report)
+        for reference in references:
+            cluster.load(reference, self.report)
+        return references
 
     def _accounts_ready(self, tag: str) -> None:
         with self.report.step(f"accounts: {' and '.join(PEOPLE)} from simulated session bundles"):
@@ -191,17 +212,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m demo", description="The whole path on a real Kubernetes.")
     parser.add_argument("action", choices=["up", "down"])
     parser.add_argument("--context", default="", help="a kubectl context of yours, instead of a cluster of our own")
+    parser.add_argument("--registry", default="", help="where that cluster pulls images from; they are pushed there")
     options = parser.parse_args(arguments)
-    report = Report()
     try:
-        run(options.action, options.context or None, report)
+        run(options.action, options.context or None, options.registry)
     except Failure as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def run(action: str, context: str | None, report: Report) -> None:
+def run(action: str, context: str | None, registry: str) -> None:
+    report = Report()
     if action == "down" and not context:
         shutil.rmtree(FILES, ignore_errors=True)
         Node(Layout(), binaries.default(), report).down()
@@ -210,7 +232,7 @@ def run(action: str, context: str | None, report: Report) -> None:
         kube = Kube(access.obtain(context), NAMESPACE)
     if action == "up":
         _check_own(kube)
-        Demo(kube, report).up()
+        Demo(kube, report, registry).up()
     else:
         shutil.rmtree(FILES, ignore_errors=True)
         down(kube, report)

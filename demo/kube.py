@@ -61,6 +61,13 @@ class Kube:
             raise KubectlFailed(arguments, done.stderr or done.stdout)
         return done.stdout
 
+    def attempt(self, *arguments: str) -> str:
+        """As `run`, for what only explains something else: an error is an answer too."""
+        try:
+            return self.run(*arguments)
+        except KubectlFailed as error:
+            return error.said
+
     def apply(self, *objects: Object) -> str:
         return self.run("apply", "--filename", "-", given=json.dumps(as_list(objects)))
 

@@ -69,8 +69,9 @@ class Release:
                 self.kube.run("rollout", "status", deployment, f"--timeout={seconds}s")
         except KubectlFailed as error:
             ours = ("-l", f"{Label.INSTANCE}={self.name}")
-            logs = self.kube.run("logs", *ours, "--tail=10", "--prefix")
-            raise NotReady(f"{error}\n{self.kube.run('get', 'pods', *ours)}\n{logs}") from error
+            pods = self.kube.attempt("get", "pods", *ours)
+            logs = self.kube.attempt("logs", *ours, "--tail=10", "--prefix")
+            raise NotReady(f"{error}\n{pods}\n{logs}") from error
 
     def remove(self) -> None:
         """What the operator made beside the release (two Secrets) stays until its namespace goes."""

@@ -29,6 +29,12 @@ class LoginReason(StrEnum):
     SESSION_REJECTED = "SessionRejected"
     """A bundle was restored and Lingma did not take it."""
     SESSION_EXPIRED = "SessionExpired"
+    LOGIN_IN_PROGRESS = "LoginInProgress"
+    """The gateway is logging in by itself."""
+    HUMAN_VERIFICATION_NEEDED = "HumanVerificationNeeded"
+    """The login page asks for a person: a captcha, a slider, an SMS code, or something unknown. Never worked around."""
+    CREDENTIALS_REJECTED = "CredentialsRejected"
+    """The password, token or access key was refused, and there is no other way in."""
     LOGIN_ERROR = "LoginError"
     NETWORK_ERROR = "NetworkError"
     IP_BANNED = "IPBanned"
@@ -43,6 +49,8 @@ SESSION_FAULTS = frozenset(
         LoginReason.BUNDLE_INVALID,
         LoginReason.SESSION_REJECTED,
         LoginReason.SESSION_EXPIRED,
+        LoginReason.HUMAN_VERIFICATION_NEEDED,
+        LoginReason.CREDENTIALS_REJECTED,
     }
 )
 """Reasons that a new session bundle can cure."""

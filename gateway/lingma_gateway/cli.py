@@ -1,8 +1,10 @@
-"""`lingma-gateway`: `serve` alone, `sidecar` in a pod, `session restore` before Lingma starts."""
+"""`lingma-gateway`: `serve` alone, `sidecar` in a pod, and the tools of `lingma_gateway.commands`.
+
+Only `serve` and `sidecar` read the gateway's settings: a tool never fails for a setting that it does not use.
+"""
 
 import argparse
 import logging
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -15,9 +17,9 @@ from pydantic import SecretStr, ValidationError
 from lingma_contract import jsonlog
 from lingma_gateway import runtime, simulation
 from lingma_gateway.api.app import admin_app, client_app
+from lingma_gateway.commands import CommandFailed, bootstrap, record, session
 from lingma_gateway.runtime import ConfigurationError
 from lingma_gateway.server import Endpoint, Servers
-from lingma_gateway.sessions.restore import Outcome, restore
 from lingma_gateway.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -27,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the console script."""
     options = _parser().parse_args(arguments)
     try:
-        settings = Settings()
-        jsonlog.configure(settings.log_level)
-        code = options.run(options, settings)
+        code = options.run(options)
+    except CommandFailed as error:
+        code = _refuse(str(error), status=1)
     except ValidationError as error:
         code = _refuse("; ".join(f"{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()))
     except (ConfigurationError, OSError) as error:
@@ -37,9 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str, status: int = 2) -> int:
     print(f"lingma-gateway: {message}", file=sys.stderr)
-    return 2
+    return status
+
+
+def _settings() -> Settings:
+    settings = Settings()
+    jsonlog.configure(settings.log_level)
+    return settings
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,13 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
     sidecar = commands.add_parser("sidecar", help="run beside the Lingma of this pod")
     sidecar.set_defaults(run=_sidecar)
-    session = commands.add_parser("session", help="login sessions").add_subparsers(required=True, metavar="COMMAND")
-    restoring = session.add_parser("restore", help="restore LINGMA_SESSION_BUNDLE_FILE into LINGMA_WORK_DIR")
-    restoring.set_defaults(run=_restore)
+    session.add_to(commands)
+    bootstrap.add_to(commands)
+    record.add_to(commands)
     return parser
 
 
-def _serve(options: argparse.Namespace, settings: Settings) -> int:
+def _serve(options: argparse.Namespace) -> int:
+    settings = _settings()
     overrides: dict[str, object] = {"host": options.host}
     if options.port is not None:
         overrides["port"] = options.port
@@ -89,7 +98,8 @@ async def _serve_alone(settings: Settings, simulate: int | None) -> None:
         await servers.serve()
 
 
-def _sidecar(_options: argparse.Namespace, settings: Settings) -> int:
+def _sidecar(_options: argparse.Namespace) -> int:
+    settings = _settings()
     if not settings.metrics_token.get_secret_value():
         # The second port is closed to all but the operator and monitoring by the account's NetworkPolicy.
         settings = settings.model_copy(update={"metrics_public": True})
@@ -109,17 +119,3 @@ async def _serve_sidecar(settings: Settings) -> None:
         servers = Servers(endpoints, services)
         servers.stop_on_signals()
         await servers.serve()
-
-
-def _restore(_options: argparse.Namespace, settings: Settings) -> int:
-    """Never fails for a missing or broken bundle: the gateway reports that, and there are other ways to log in."""
-    if settings.lingma_session_bundle_file is None:
-        raise ConfigurationError("LINGMA_SESSION_BUNDLE_FILE is not set")
-    work_dir = settings.lingma_work_dir.expanduser()
-    # A new volume is empty, and Lingma's own image may not make the folders that it is told to use.
-    for folder in (work_dir, Path.home(), Path(os.environ.get("TMPDIR", "/tmp"))):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    result = restore(work_dir, settings.lingma_session_bundle_file)
-    level = logging.WARNING if result.outcome is Outcome.INVALID else logging.INFO
-    jsonlog.event(log, "session_restore", level=level, outcome=result.outcome.value, message=result.message)
-    return 0

@@ -8,6 +8,7 @@ from lingma_contract.apikeys import ApiKeys
 from lingma_gateway.identity import Identity, SidecarIdentity, StandaloneIdentity
 from lingma_gateway.lingma.instance import Instance, InstanceSettings, running
 from lingma_gateway.lingma.process import LingmaProcess
+from lingma_gateway.login.configured import Logins
 from lingma_gateway.pool import Pool, PoolSettings
 from lingma_gateway.services import Services
 from lingma_gateway.sessions.source import SessionSource
@@ -55,21 +56,25 @@ def standalone_identity(settings: Settings) -> Identity:
 
 def attached(settings: Settings, pool: Pool) -> list[Instance]:
     """The Lingma in the next container: found, never started or ended."""
-    return [_instance(settings, settings.lingma_account, settings.lingma_work_dir, None, pool)]
+    logins = Logins(settings)
+    return [_instance(settings, settings.lingma_account, settings.lingma_work_dir, None, pool, logins)]
 
 
 def spawned(settings: Settings, pool: Pool, names: list[str]) -> list[Instance]:
     """Lingmas of our own, a work directory each; a single one uses LINGMA_WORK_DIR itself."""
     base = settings.lingma_work_dir.expanduser()
+    logins = Logins(settings)
     instances = []
     for name in names:
         work_dir = base if len(names) == 1 else base / name
         process = LingmaProcess(name, settings.lingma_bin, work_dir)
-        instances.append(_instance(settings, name, work_dir, process, pool))
+        instances.append(_instance(settings, name, work_dir, process, pool, logins))
     return instances
 
 
-def _instance(settings: Settings, name: str, work_dir: Path, process: LingmaProcess | None, pool: Pool) -> Instance:
+def _instance(
+    settings: Settings, name: str, work_dir: Path, process: LingmaProcess | None, pool: Pool, logins: Logins
+) -> Instance:
     instance_settings = InstanceSettings(
         name=name,
         work_dir=work_dir,
@@ -79,7 +84,8 @@ def _instance(settings: Settings, name: str, work_dir: Path, process: LingmaProc
         max_in_flight=settings.gateway_max_in_flight,
     )
     source = SessionSource(work_dir, settings.lingma_session_bundle_file)
-    return Instance(instance_settings, source, process, pool.changed)
+    authenticator = logins.of(name, work_dir, source)
+    return Instance(instance_settings, source, process, pool.changed, authenticator=authenticator)
 
 
 def make_pool(settings: Settings) -> Pool:

@@ -56,6 +56,42 @@ class Settings(BaseSettings):
     lingma_session_bundle_file: Path | None = None
     """Session bundle, tar.gz or base64 of it."""
 
+    auto_login_enabled: bool = True
+    """Log in by token, access key or browser when the session bundle does not. The bundle is always used."""
+    auto_login_headless: bool = True
+    """Whether the browser runs without a window."""
+    auto_login_timeout: float = Field(default=120.0, ge=1)
+    """How long one visit of the login page may take."""
+    auto_login_max_retry: int = Field(default=3, ge=1, le=20)
+    """Tries that fail for a passing reason before ten minutes lie between two."""
+    lingma_username: SecretStr = SecretStr("")
+    """User name for the login page."""
+    lingma_username_file: Path | None = None
+    lingma_password: SecretStr = SecretStr("")
+    """Password for the login page."""
+    lingma_password_file: Path | None = None
+    lingma_personal_token: SecretStr = SecretStr("")
+    """Personal access token for `auth/login`."""
+    lingma_personal_token_file: Path | None = None
+    lingma_access_key: SecretStr = SecretStr("")
+    """Access key (AK) for `auth/login`."""
+    lingma_access_key_file: Path | None = None
+    lingma_secret_key: SecretStr = SecretStr("")
+    """Secret key (SK) for `auth/login`."""
+    lingma_secret_key_file: Path | None = None
+    dedicated_domain_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    """Endpoint of a dedicated edition, set before logging in."""
+    login_browser_path: Path = Path("/usr/bin/chromium")
+    """The Chromium that opens the login page."""
+    login_browser_no_sandbox: bool = False
+    """Run Chromium without its sandbox, where user namespaces are forbidden, as in many containers. Root has none."""
+    login_form_hosts: str = "aliyun.com,alibabacloud.com"
+    """Hosts, with subdomains, into whose forms the password may be typed, comma-separated."""
+    login_refresh_enabled: bool = True
+    """Refresh the login before it ends."""
+    login_refresh_before: float = Field(default=86400.0, gt=0)
+    """How long before its end."""
+
     first_event_timeout: float = Field(default=120.0, gt=0)
     """From a question to Lingma's first event about it."""
     idle_timeout: float = Field(default=180.0, gt=0)
@@ -101,7 +137,16 @@ class Settings(BaseSettings):
             raise ValueError("must name a command")
         return value
 
-    @field_validator("lingma_session_bundle_file", "lingma_credentials_dir", mode="before")
+    @field_validator(
+        "lingma_session_bundle_file",
+        "lingma_credentials_dir",
+        "lingma_username_file",
+        "lingma_password_file",
+        "lingma_personal_token_file",
+        "lingma_access_key_file",
+        "lingma_secret_key_file",
+        mode="before",
+    )
     @classmethod
     def _unset(cls, value: Any) -> Any:
         return None if value == "" else value

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -20,9 +21,13 @@ SECRET_FIELDS = frozenset(
 )
 """Field names, lower case and without underscores, whose text is never recorded. `key` of a model is let through."""
 
+_IN_ADDRESS = re.compile(r"\b(nonce|auth|token)=[^&\s\"']+")
+
 
 def masked(value: Any) -> Any:
-    """`value` with the text of every secret field replaced."""
+    """`value` with the text of every secret field replaced, and of secrets in addresses."""
+    if isinstance(value, str):
+        return _IN_ADDRESS.sub(rf"\1={MASK}", value)
     if isinstance(value, list):
         return [masked(item) for item in value]
     if not isinstance(value, dict):
@@ -60,7 +65,7 @@ class Journal:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._log = _appended(log)
         self._record = _appended(record) if record is not None else None
-        self._stderr = stderr or sys.stderr
+        self._stderr: TextIO | None = stderr or sys.stderr
         self._keep = keep
 
     def log(self, message: str) -> None:
@@ -68,8 +73,13 @@ class Journal:
         line = f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {message.translate(_ONE_LINE)}\n"
         self._log.write(line)
         self._log.flush()
-        self._stderr.write(line)
-        self._stderr.flush()
+        if self._stderr is not None:
+            try:
+                self._stderr.write(line)
+                self._stderr.flush()
+            except OSError:
+                # Whoever started us is gone, and its end of the pipe with it: the file goes on alone.
+                self._stderr = None
 
     def usage(self, request_id: str, prompt_tokens: int, completion_tokens: int) -> None:
         """The line in which Lingma tells a turn's tokens: nothing on the wire does."""

@@ -103,7 +103,8 @@ class Simulator:
             self.control_port = await self._serve_http(ports.bind(self.options.control_port), control.serve)
             self.work_dir.write_control_port(self.control_port)
             self.journal.log(f"control port: {self.control_port}")
-        if self.work_dir.count_start() <= int(self.faults.peek("crash-start") or 0):
+        crashes = self.faults.peek("crash-start")
+        if crashes is not None and self.work_dir.count_start() <= int(crashes):
             self.journal.log("panic: simulated crash at start")
             self.crash()
         self.login.read()

@@ -26,11 +26,6 @@ class Session:
     tool_reply: Any = None
     """The client's last reply to tool/invoke."""
 
-    @property
-    def questions(self) -> list[str]:
-        """What was asked so far."""
-        return [record.question for record in self.records]
-
     def position(self, request_id: str) -> int | None:
         """Where a turn is among the records; the last of several."""
         found = [number for number, record in enumerate(self.records) if record.request_id == request_id]

@@ -87,7 +87,7 @@ class WorkDir:
         _write(self.path / ".sim-control", f"{port}\n".encode())
 
     def count_start(self) -> int:
-        """How often the process was started here, this time included: no file of Lingma's either."""
+        """How often this was called here, this time included: no file of Lingma's either."""
         path = self.path / ".sim-starts"
         starts = int(path.read_text()) + 1 if path.exists() else 1
         _write(path, str(starts).encode())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.kube import Kube, KubectlFailed
+from demo.kube import Kube
 from demo.release import ROOT, Release, namespace, simulated
 from tests.cluster import access, engines, images
 from tests.cluster.report import Report
@@ -104,11 +104,4 @@ def state(lingma: Lingma) -> str:
         ("logs", "-l", "app.kubernetes.io/component=router", "--tail=60", "--prefix"),
         ("logs", "-l", ACCOUNT_PODS, "--all-containers", "--tail=40", "--prefix"),
     )
-    return "\n".join(f"$ kubectl {' '.join(arguments)}\n{attempt(kube, *arguments)}" for arguments in asked)
-
-
-def attempt(kube: Kube, *arguments: str) -> str:
-    try:
-        return kube.run(*arguments)
-    except KubectlFailed as error:
-        return error.said
+    return "\n".join(f"$ kubectl {' '.join(arguments)}\n{kube.attempt(*arguments)}" for arguments in asked)

@@ -27,6 +27,26 @@ READ = {
     "LINGMA_RPC_TIMEOUT": ("2", 2.0),
     "LINGMA_PING_INTERVAL": ("3", 3.0),
     "LINGMA_SESSION_BUNDLE_FILE": ("/bundle", Path("/bundle")),
+    "AUTO_LOGIN_ENABLED": ("false", False),
+    "AUTO_LOGIN_HEADLESS": ("false", False),
+    "AUTO_LOGIN_TIMEOUT": ("30", 30.0),
+    "AUTO_LOGIN_MAX_RETRY": ("5", 5),
+    "LINGMA_USERNAME": ("u", SecretStr("u")),
+    "LINGMA_USERNAME_FILE": ("/s/u", Path("/s/u")),
+    "LINGMA_PASSWORD": ("p", SecretStr("p")),
+    "LINGMA_PASSWORD_FILE": ("/s/p", Path("/s/p")),
+    "LINGMA_PERSONAL_TOKEN": ("t", SecretStr("t")),
+    "LINGMA_PERSONAL_TOKEN_FILE": ("/s/t", Path("/s/t")),
+    "LINGMA_ACCESS_KEY": ("a", SecretStr("a")),
+    "LINGMA_ACCESS_KEY_FILE": ("/s/a", Path("/s/a")),
+    "LINGMA_SECRET_KEY": ("k", SecretStr("k")),
+    "LINGMA_SECRET_KEY_FILE": ("/s/k", Path("/s/k")),
+    "DEDICATED_DOMAIN_URL": ("https://d.example", "https://d.example"),
+    "LOGIN_BROWSER_PATH": ("/opt/chrome", Path("/opt/chrome")),
+    "LOGIN_BROWSER_NO_SANDBOX": ("true", True),
+    "LOGIN_FORM_HOSTS": ("d.example", "d.example"),
+    "LOGIN_REFRESH_ENABLED": ("false", False),
+    "LOGIN_REFRESH_BEFORE": ("60", 60.0),
     "FIRST_EVENT_TIMEOUT": ("4", 4.0),
     "IDLE_TIMEOUT": ("5", 5.0),
     "DEFAULT_MODEL": ("q35model", "q35model"),
@@ -75,6 +95,10 @@ BAD = {
     "LINGMA_STARTUP_TIMEOUT": ["0", "soon"],
     "LINGMA_RPC_TIMEOUT": ["0", "-1"],
     "LINGMA_PING_INTERVAL": ["0"],
+    "AUTO_LOGIN_TIMEOUT": ["0"],
+    "AUTO_LOGIN_MAX_RETRY": ["0", "21"],
+    "DEDICATED_DOMAIN_URL": ["d.example", "ftp://d.example", "https://"],
+    "LOGIN_REFRESH_BEFORE": ["0"],
     "FIRST_EVENT_TIMEOUT": ["0"],
     "IDLE_TIMEOUT": ["nan"],
     "UNKNOWN_MODEL": ["ignore"],
@@ -108,7 +132,12 @@ def test_all_bad_values_are_named_at_once(environment: pytest.MonkeyPatch) -> No
 def test_secrets_are_shown_neither_when_printed_nor_in_errors(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("API_KEYS", "sk-secret")
     environment.setenv("METRICS_TOKEN", "mt-secret")
-    assert "secret" not in f"{Settings()!r} {Settings()} {Settings().model_dump_json()}".replace("SecretStr", "")
+    for name in ("USERNAME", "PASSWORD", "PERSONAL_TOKEN", "ACCESS_KEY"):
+        environment.setenv(f"LINGMA_{name}", "login-hush")
+    shown = f"{Settings()!r} {Settings()} {Settings().model_dump_json()}"
+    assert "sk-secret" not in shown
+    assert "mt-secret" not in shown
+    assert "hush" not in shown
     environment.setenv("PORT", "port-secret")
     with pytest.raises(ValidationError) as caught:
         Settings()
@@ -124,7 +153,7 @@ def test_the_binary_is_a_path_or_a_json_list(environment: pytest.MonkeyPatch, te
     assert Settings().lingma_bin == command
 
 
-@pytest.mark.parametrize("variable", ["LINGMA_SESSION_BUNDLE_FILE", "LINGMA_CREDENTIALS_DIR"])
+@pytest.mark.parametrize("variable", ["LINGMA_SESSION_BUNDLE_FILE", "LINGMA_CREDENTIALS_DIR", "LINGMA_PASSWORD_FILE"])
 def test_an_empty_path_is_none_and_not_the_current_folder(environment: pytest.MonkeyPatch, variable: str) -> None:
     environment.setenv(variable, "")
     assert getattr(Settings(), variable.lower()) is None

@@ -1,5 +1,7 @@
+import contextlib
 import io
 import json
+import os
 from pathlib import Path
 
 from lingma_sim.journal import MASK, Journal, masked
@@ -13,6 +15,13 @@ def test_secret_fields_are_masked_wherever_they_are() -> None:
     assert masked(message) == {
         "result": {"security_oauth_token": MASK, "refreshToken": MASK, "token": "", "name": "alice"},
         "list": [{"Password": MASK, "auth": MASK}, "text"],
+    }
+
+
+def test_secrets_in_addresses_are_masked() -> None:
+    url = "http://127.0.0.1:1/lingma/login?nonce=abc&port=1&state=s see token=t"
+    assert masked({"url": url}) == {
+        "url": f"http://127.0.0.1:1/lingma/login?nonce={MASK}&port=1&state=s see token={MASK}"
     }
 
 
@@ -34,6 +43,19 @@ def test_a_log_line_stays_one_line_and_goes_to_both_places(tmp_path: Path) -> No
     written = (tmp_path / "logs" / "lingma.log").read_text()
     assert written.endswith("unknown method: a\\nb?\n")
     assert "unknown method: a\\nb" in stderr.getvalue()
+
+
+def test_the_log_goes_on_when_nobody_reads_standard_error_any_more(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    stderr = os.fdopen(writer, "w", buffering=1)
+    journal = Journal(tmp_path / "log", None, stderr)
+    journal.log("one")
+    journal.log("two")
+    journal.close()
+    assert [line.split(" ", 1)[1] for line in (tmp_path / "log").read_text().splitlines()] == ["one", "two"]
+    with contextlib.suppress(OSError):  # what it could not write it tries again
+        stderr.close()
 
 
 def test_usage_has_the_form_of_the_captures(tmp_path: Path) -> None:

@@ -358,6 +358,26 @@ async def test_it_ends_when_the_process_that_started_it_is_gone(tmp_path: Path) 
     await starter.wait()
 
 
+async def test_it_ends_too_when_its_starter_was_also_the_reader_of_its_log(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys, time\n"
+        "started = subprocess.Popen([sys.executable, '-m', 'lingma_sim', *sys.argv[1:]], stderr=subprocess.PIPE)\n"
+        "print(started.pid, started.stderr.readline(), flush=True)\n"
+        "time.sleep(60)"
+    )
+    starter = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, *start(tmp_path), "--parentPoll=0.02", stdout=asyncio.subprocess.PIPE
+    )
+    assert starter.stdout is not None
+    pid = int((await asyncio.wait_for(starter.stdout.readline(), 10)).split()[0])
+    async with client(int((tmp_path / ".info").read_text().split()[0]), initialize=False) as it:
+        await it.request("initialize", {"processId": starter.pid})
+        starter.kill()
+        await starter.wait()
+        async with asyncio.timeout(5):
+            await parent.until_gone(pid, 0.02)
+
+
 def test_a_process_that_ended_is_gone_before_anybody_waits_for_it() -> None:
     ended = subprocess.Popen(["true"])
     try:

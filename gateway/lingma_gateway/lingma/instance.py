@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lingma_contract.health import InstanceHealth, LoginReason, State
+from lingma_contract.health import InstanceHealth, State
 from lingma_contract.jsonlog import event
 from lingma_gateway.errors import NoReadyAccount, UpstreamError, UpstreamLost, UpstreamRefused
 from lingma_gateway.lingma import infofile, login, models, states, updates
@@ -18,6 +18,8 @@ from lingma_gateway.lingma.backoff import Backoff
 from lingma_gateway.lingma.connection import Connection, open_connection
 from lingma_gateway.lingma.process import LingmaProcess
 from lingma_gateway.lingma.states import Cause
+from lingma_gateway.login import token
+from lingma_gateway.login.authenticator import Authenticator, Progress
 from lingma_gateway.sessions.restore import STATE_DIR
 from lingma_gateway.sessions.source import SessionSource
 
@@ -53,13 +55,16 @@ class Instance:
         process: LingmaProcess | None,
         changed: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
+        authenticator: Authenticator | None = None,
     ) -> None:
+        """Without an `authenticator` the session bundle is the only way to log in."""
         self.settings = settings
         self.name = settings.name
         self.in_flight = 0
         self.models: tuple[models.Model, ...] = ()
         self._source = source
         self._process = process
+        self._authenticator = authenticator or Authenticator(settings.name, settings.work_dir, source)
         self._changed = changed
         self._clock = clock
         self._state = State.STOPPED
@@ -91,8 +96,13 @@ class Instance:
             ready=self.ready,
             logged_in=self._login.logged_in,
             reason=self._login.reason,
-            message=self._login.message,
+            message=self._login.message + self._authenticator.note(self._login),
         )
+
+    @property
+    def login_progress(self) -> Progress:
+        """What is being done about the login."""
+        return self._authenticator.progress
 
     @property
     def alive(self) -> bool:
@@ -176,12 +186,15 @@ class Instance:
             self._restart_wanted = False
             self._unanswered_pings = 0
             self._unconnected_since = None
-            await self._check_login(connection)
-            self._connection = connection
-            self._enter(Cause.CONNECTED)
-            backoff.reset()
-            while not reader.done():
-                await self._heartbeat(connection, reader)
+            try:
+                await self._check_login(connection)
+                self._connection = connection
+                self._enter(Cause.CONNECTED)
+                backoff.reset()
+                while not reader.done():
+                    await self._heartbeat(connection, reader)
+            finally:
+                await self._authenticator.stop()
 
     async def _heartbeat(self, connection: Connection, reader: "asyncio.Task[None]") -> None:
         """One interval: ping, then look at the login again if it is time or something was pushed."""
@@ -226,26 +239,21 @@ class Instance:
         status = await connection.request("auth/status", {})
         found = login.interpret(status if isinstance(status, dict) else {})
         if found.logged_in:
-            self._source.accepted()
             if not self.models or found != self._login:
                 self.models = models.parse(await connection.request("config/queryModels", {}))
-        elif found.reason is LoginReason.NO_SESSION:
-            found = await self._restore_again(found)
-        self._set_login(found)
-
-    async def _restore_again(self, found: login.Login) -> login.Login:
-        """Lingma is logged out: say why in terms of the bundle, and restore it once where that can help."""
-        verdict = await asyncio.to_thread(self._source.logged_out)
-        if verdict is None:
-            return found
-        if verdict.restored:
+            self._set_login(found)
+            if await self._authenticator.keep(connection, status):
+                self._recheck.set()
+            return
+        step = await self._authenticator.advance(connection, found, self._recheck.set)
+        if step.restart:
             self._restart_wanted = True
             if self._process is not None:
                 await self._process.stop()
-        return login.Login(verdict.reason, verdict.message)
+        self._set_login(step.login)
 
     def _pushed(self, method: str, params: dict[str, Any]) -> None:
-        if method == updates.REPORT:
+        if method in (updates.REPORT, token.TOKEN_UPDATE):
             self._recheck.set()
         elif method in updates.TOOL_METHODS:
             event(log, "tool_unroutable", level=logging.WARNING, instance=self.name, method=method)

@@ -3,12 +3,13 @@
 Status and whitelist numbers are from decompiled plugin code, consistent with live captures (protocol page, Enums).
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from lingma_contract.health import LoginReason
+from lingma_gateway.login.state import Login, is_logged_in
 
-_LOGGED_IN = 2
+__all__ = ["NOT_CONNECTED", "Login", "interpret"]
+
 _WHITELIST_PASS = 3
 
 _STATUS = {
@@ -26,25 +27,13 @@ _WHITELIST = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Whether Lingma is logged in, and if not, why and what to do."""
-
-    reason: LoginReason
-    message: str
-
-    @property
-    def logged_in(self) -> bool:
-        return self.reason is LoginReason.LOGGED_IN
-
-
 NOT_CONNECTED = Login(LoginReason.NOT_CONNECTED, "the gateway is not connected to Lingma yet")
 
 
 def interpret(status: dict[str, Any]) -> Login:
     """The login in the result of `auth/status` or the params of `auth/report`; tokens in it are not looked at."""
     number = status.get("status")
-    if number != _LOGGED_IN:
+    if not is_logged_in(status):
         known = _STATUS.get(number) if isinstance(number, int) else None
         return Login(*known) if known else Login(LoginReason.LOGIN_ERROR, f"Lingma reports login status {number!r}")
     whitelist = status.get("whitelist", _WHITELIST_PASS)

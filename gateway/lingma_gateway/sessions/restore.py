@@ -8,7 +8,6 @@ is kept aside.
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from lingma_contract import bundle as bundles
 from lingma_contract.bundle import Bundle, BundleError
-from lingma_gateway.sessions import loginfiles
+from lingma_gateway.sessions import files, loginfiles
 
 STATE_DIR = ".lingma-gateway"
 """Beside Lingma's own folders in the work directory."""
@@ -77,6 +76,11 @@ def restore(work_dir: Path, bundle_file: Path, now_s: Callable[[], float] = time
         return Restored(Outcome.INVALID, str(error))
     if bundle is None:
         return Restored(Outcome.NO_BUNDLE, "no session bundle is mounted")
+    return restore_bundle(work_dir, bundle, now_s)
+
+
+def restore_bundle(work_dir: Path, bundle: Bundle, now_s: Callable[[], float] = time.time) -> Restored:
+    """The same for a bundle that was read already."""
     if restored_digest(work_dir) == bundle.digest and _is_logged_in(work_dir, now_s()):
         return Restored(Outcome.KEPT, "the work directory holds a login that derives from this bundle")
     _keep_aside(work_dir, now_s())
@@ -85,14 +89,14 @@ def restore(work_dir: Path, bundle_file: Path, now_s: Callable[[], float] = time
 
 
 def _is_logged_in(work_dir: Path, now_s: float) -> bool:
-    files = {}
+    content = {}
     for name in bundles.REQUIRED:
         try:
-            files[name] = (work_dir / "cache" / name).read_bytes()
+            content[name] = (work_dir / "cache" / name).read_bytes()
         except FileNotFoundError:
             return False
     try:
-        expires_ms = loginfiles.expire_time_ms(files)
+        expires_ms = loginfiles.expire_time_ms(content)
     except loginfiles.Undecipherable:
         return False
     return expires_ms is None or expires_ms > now_s * 1000
@@ -106,7 +110,7 @@ def _keep_aside(work_dir: Path, now_s: float) -> None:
     kept = work_dir / STATE_DIR / _KEPT
     target = kept / f"{now_s:.6f}"
     for folder in (work_dir / STATE_DIR, kept, target):
-        _private_folder(folder)
+        files.private_folder(folder)
     for path in present:
         path.chmod(0o600)
         os.replace(path, target / path.name)
@@ -116,30 +120,10 @@ def _keep_aside(work_dir: Path, now_s: float) -> None:
 
 def _write(work_dir: Path, bundle: Bundle, now_s: float) -> None:
     cache = work_dir / "cache"
-    _private_folder(cache)
+    files.private_folder(cache)
     # `user` comes last: a restore that is cut short leaves a work directory that is logged out, and is done again.
     for name in sorted(bundle.files, key=lambda member: member == "user"):
-        _replace(cache / name, bundle.files[name])
+        files.replace(cache / name, bundle.files[name])
     record = json.dumps({"digest": bundle.digest, "time": now_s}).encode()
-    _private_folder(work_dir / STATE_DIR)
-    _replace(work_dir / STATE_DIR / _RECORD, record)
-
-
-def _private_folder(folder: Path) -> None:
-    """A folder that only its owner can enter, whoever made it and whatever the umask."""
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600 that is either the old or the new one at any time."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    files.private_folder(work_dir / STATE_DIR)
+    files.replace(work_dir / STATE_DIR / _RECORD, record)

@@ -63,11 +63,16 @@ class SessionSource:
             return Verdict(LoginReason.BUNDLE_INVALID, str(error))
         if bundle is None:
             return None
-        if self._tried == bundle.digest or (self._work_dir / "cache" / "user").exists() or not _fits(bundle):
+        if self._tried == bundle.digest or self._in_use(bundle) or not _fits(bundle):
             return _REJECTED
         self._tried = bundle.digest
         self.restore()
         return _RESTORED
+
+    def _in_use(self, bundle: Bundle) -> bool:
+        """Whether Lingma still has what it got of this bundle. It has not looked at one that came after its start."""
+        has_user = (self._work_dir / "cache" / "user").exists()
+        return has_user and restoring.restored_digest(self._work_dir) == bundle.digest
 
 
 def _fits(bundle: Bundle) -> bool:

@@ -1,0 +1,114 @@
+"""The last try of each way to log in, kept in the work directory so that a restart does not begin to count anew.
+
+A gateway that crashes in a loop would otherwise try a wrong password at each start until the account is locked.
+"""
+
+import hashlib
+import json
+import logging
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lingma_contract.jsonlog import event
+from lingma_gateway.login.plan import Attempt, Result, Way
+from lingma_gateway.sessions import files
+from lingma_gateway.sessions.restore import STATE_DIR
+
+log = logging.getLogger(__name__)
+
+_NAME = "login.json"
+_SALT_BYTES = 16
+
+
+class AttemptLog:
+    """Its methods touch a file; a gateway calls them from a thread."""
+
+    def __init__(self, work_dir: Path) -> None:
+        self._path = work_dir / STATE_DIR / _NAME
+        self._marks: dict[tuple[str, ...], str] = {}
+        stored = self._load()
+        self._salt = _salt(stored)
+        self._attempts = _attempts(stored)
+
+    @property
+    def attempts(self) -> dict[Way, Attempt]:
+        """The last try of each way that was tried since the last login."""
+        return dict(self._attempts)
+
+    def mark(self, credential: Sequence[str]) -> str:
+        """Tells a credential apart from others and cannot be turned back: slow to compute, with a salt of its own."""
+        key = tuple(credential)
+        if key not in self._marks:
+            text = json.dumps(key).encode()
+            self._marks[key] = hashlib.scrypt(text, salt=self._salt, n=2**14, r=8, p=1, dklen=16).hex()
+        return self._marks[key]
+
+    def put(self, way: Way, attempt: Attempt) -> None:
+        """Remember a try."""
+        self._attempts[way] = attempt
+        self._store()
+
+    def clear(self) -> None:
+        """Logged in: what was tried before does not count any more."""
+        if self._attempts:
+            self._attempts.clear()
+            self._store()
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            stored = json.loads(self._path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            event(log, "login_attempts_unreadable", level=logging.WARNING, error=type(error).__name__)
+            return {}
+        return stored if isinstance(stored, dict) else {}
+
+    def _store(self) -> None:
+        attempts = {way.value: asdict(attempt) for way, attempt in self._attempts.items()}
+        content = json.dumps({"salt": self._salt.hex(), "attempts": attempts}).encode()
+        try:
+            files.private_folder(self._path.parent)
+            files.replace(self._path, content)
+        except OSError as error:
+            # It still holds in memory.
+            event(log, "login_attempts_not_kept", level=logging.WARNING, error=type(error).__name__)
+
+
+def _salt(stored: dict[str, Any]) -> bytes:
+    try:
+        salt = bytes.fromhex(stored["salt"])
+    except (KeyError, TypeError, ValueError):
+        salt = b""
+    return salt if len(salt) == _SALT_BYTES else secrets.token_bytes(_SALT_BYTES)
+
+
+def _attempts(stored: dict[str, Any]) -> dict[Way, Attempt]:
+    """The tries in a stored file; one that is not understood is none."""
+    entries = stored.get("attempts")
+    found = {}
+    for way in Way:
+        entry = entries.get(way.value) if isinstance(entries, dict) else None
+        if isinstance(entry, dict):
+            attempt = _attempt(entry)
+            if attempt is not None:
+                found[way] = attempt
+    return found
+
+
+def _attempt(entry: dict[str, Any]) -> Attempt | None:
+    issued = entry.get("url_issued_s")
+    try:
+        return Attempt(
+            result=Result(entry["result"]),
+            at_s=float(entry["at_s"]),
+            in_a_row=max(1, int(entry["in_a_row"])),
+            credential=str(entry["credential"]),
+            message=str(entry["message"]),
+            url_issued_s=None if issued is None else float(issued),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,117 @@
+"""A whole instance, over the wire: it logs in without a request, and its health says how that goes."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lingma_contract.health import Health, InstanceHealth, LoginReason
+from lingma_gateway import runtime
+from lingma_gateway.lingma.instance import Instance, running
+from lingma_gateway.pool import Pool, PoolSettings
+from lingma_gateway.settings import Settings
+from tests.lingma_gateway.login.support import ScriptedLingma
+from tests.support.loginpage import PASSWORD, USERNAME, login_page
+
+
+class Watched(Pool):
+    """A pool of one instance that keeps each of its health reports, as `/healthz` would have shown it."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(PoolSettings(0, 0))
+        self._news: asyncio.Queue[InstanceHealth] = asyncio.Queue()
+        (self.instance,) = self.instances = tuple(runtime.attached(settings, self))
+
+    def changed(self) -> None:
+        super().changed()
+        self._news.put_nowait(Health.parse(self.health(draining=False).as_json()).instances[0])
+
+    async def until(self, condition: Callable[[InstanceHealth], bool]) -> InstanceHealth:
+        """The next report of which this is true."""
+        async with asyncio.timeout(20):
+            while not condition(health := await self._news.get()):
+                pass
+        return health
+
+
+@asynccontextmanager
+async def watched(work_dir: Path, lingma: ScriptedLingma, **settings: Any) -> AsyncIterator[Watched]:
+    it = Watched(Settings(lingma_account="alice", lingma_work_dir=work_dir, lingma_ping_interval=0.2, **settings))
+    async with lingma.listening(work_dir), running(it.instance):
+        yield it
+
+
+def is_reason(reason: LoginReason) -> Callable[[InstanceHealth], bool]:
+    return lambda health: health.reason is reason
+
+
+async def test_an_instance_with_a_token_becomes_ready_without_a_request_and_again_after_expiry(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    lingma = ScriptedLingma()
+
+    def log_in(_: dict[str, Any]) -> dict[str, Any]:
+        lingma.log_in()
+        return {"success": True}
+
+    lingma.answers["auth/login"] = log_in
+    async with watched(tmp_path, lingma, lingma_personal_token="s-token") as it:
+        await it.until(lambda health: health.ready)
+        assert lingma.methods.count("auth/login") == 1
+        lingma.status = {"status": 3}
+        await it.until(lambda health: not health.ready)
+        await it.until(lambda health: health.ready)
+        assert lingma.methods.count("auth/login") == 2
+        assert it.instance.login_progress.running is None
+    assert "s-token" not in caplog.text
+
+
+async def test_a_refused_token_is_told_in_the_health_report(tmp_path: Path) -> None:
+    lingma = ScriptedLingma()
+    lingma.answers["auth/login"] = lambda _: {"success": False, "errorCode": "E7"}
+    async with watched(tmp_path, lingma, lingma_personal_token="s-token") as it:
+        health = await it.until(is_reason(LoginReason.CREDENTIALS_REJECTED))
+        assert health.message == (
+            "refused: the personal token (Lingma refused auth/login (E7)); provide another one, or a session bundle"
+        )
+        assert health.state.value == "ready"
+        assert not health.logged_in
+
+
+async def test_a_lost_connection_ends_the_try_that_needs_it(tmp_path: Path) -> None:
+    lingma = ScriptedLingma()
+    lingma.answers["auth/login"] = lambda _: {"success": True}
+    async with watched(tmp_path, lingma, lingma_personal_token="s-token") as it:
+        await it.until(is_reason(LoginReason.LOGIN_IN_PROGRESS))
+        instance: Instance = it.instance
+    assert instance.login_progress.running is None
+    assert instance.health.reason is LoginReason.NOT_CONNECTED
+
+
+async def test_a_slider_is_reported_as_human_verification_with_the_urls_age(
+    tmp_path: Path, chromium: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "lingma_gateway")
+    async with login_page(after="slider") as page:
+        lingma = ScriptedLingma()
+        generated = await page.request("login/generateUrl", {})
+        lingma.answers["login/generateUrl"] = lambda _: generated
+        settings = {
+            "lingma_username": USERNAME,
+            "lingma_password": PASSWORD,
+            "login_browser_path": chromium,
+            "login_form_hosts": "127.0.0.1",
+            "auto_login_timeout": 20,
+        }
+        async with watched(tmp_path, lingma, **settings) as it:
+            health = await it.until(is_reason(LoginReason.HUMAN_VERIFICATION_NEEDED))
+    assert health.message.startswith("human verification needed: the login page shows a slider; ")
+    assert health.message.endswith("(the login URL is less than a minute old)")
+    assert page.submitted == [(USERNAME, PASSWORD)]
+    assert PASSWORD not in caplog.text
+    assert generated["loginUrl"] not in caplog.text + health.message
