@@ -93,6 +93,8 @@ class Connection:
         limit_s = timeout_s or self._rpc_timeout_s
         id, data = self._session.request(method, params)
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        # The connection may be lost while the call is still being sent, or after its caller has given up.
+        reply.add_done_callback(_taken_note_of)
         self._replies[id] = reply
         try:
             await self._send(data)
@@ -218,6 +220,12 @@ class Connection:
                 reply.set_exception(error)
         for turn in self._turns.values():
             turn.put(error)
+
+
+def _taken_note_of(reply: "asyncio.Future[Any]") -> None:
+    """An exception that nobody awaits is no defect here, and not to be reported as one."""
+    if not reply.cancelled():
+        reply.exception()
 
 
 @asynccontextmanager

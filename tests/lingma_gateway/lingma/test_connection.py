@@ -1,6 +1,7 @@
 """A connection against a Lingma that says exactly what the test tells it to."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -250,3 +251,19 @@ async def test_a_port_where_nothing_listens_is_a_lost_connection() -> None:
     with pytest.raises(UpstreamLost, match=f"port {port}"):
         async with open_connection(port, process_id=None, rpc_timeout_s=1, on_push=lambda *_: None):
             raise AssertionError
+
+
+async def test_a_call_that_is_lost_while_it_is_being_sent_leaves_no_exception_that_nobody_takes() -> None:
+    complaints: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(str(context)))
+    async with connected() as (lingma, connection):
+        await lingma.next()
+        assert lingma.socket is not None
+        calling = asyncio.create_task(connection.request("ping", {"filling": "x" * 9_000_000}))
+        await asyncio.sleep(0)  # it has begun to send
+        lingma.socket.transport.abort()
+        with pytest.raises(UpstreamLost):
+            await calling
+        del calling
+    gc.collect()
+    assert complaints == []
