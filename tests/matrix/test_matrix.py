@@ -1,6 +1,7 @@
 """Every fault of the simulator against both forms of a turn: what the client sees, and that nothing is left behind."""
 
 import asyncio
+import gc
 import json
 import re
 from collections.abc import AsyncIterator
@@ -62,6 +63,14 @@ async def test_what_a_client_sees_and_that_nothing_is_left_behind(gateways: Gate
     # The two cells beside each other, on gateways of their own: most of the time is spent in waiting for silence.
     await asyncio.gather(cell(plain, row, stream=False), cell(stream, row, stream=True))
     await eventually_empty(partial(too_much, gateways.idle))
+    complaints = list(gateways.complaints)
+    gateways.complaints.clear()
+    assert complaints == []
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_no_exception_was_left_that_nobody_took(gateways: Gateways) -> None:
+    gc.collect()
     assert gateways.complaints == []
 
 
