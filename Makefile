@@ -28,6 +28,11 @@ lock: ## write requirements/*.txt anew from pyproject.toml
 	echo openai | $(BIN)/uv pip compile - -c requirements/dev.txt $(LOCKED) -o requirements/e2e-client.txt
 	echo hatchling | $(BIN)/uv pip compile - -c requirements/dev.txt $(LOCKED) -o requirements/build.txt
 
+.PHONY: settings
+settings: setup ## write .env.example and the tables of docs/gateway.md anew from the settings
+	$(BIN)/lingma-gateway settings --env-example > .env.example.new && mv .env.example.new .env.example
+	$(BIN)/lingma-gateway settings --markdown docs/gateway.md > docs/gateway.md.new && mv docs/gateway.md.new docs/gateway.md
+
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, the import contracts
 	$(BIN)/ruff check .

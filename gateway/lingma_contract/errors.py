@@ -19,7 +19,12 @@ class Dialect(StrEnum):
 
 
 def dialect_of(path: str, anthropic_version: str | None) -> Dialect:
-    """The form for a request: Anthropic's for `/v1/messages…` or where `anthropic-version` was sent."""
+    """The form for a request: Anthropic's for `/v1/messages…` or where `anthropic-version` was sent.
+
+    OpenAI's for the admin routes, whatever was sent: scripts of the earlier gateway read it.
+    """
+    if path.startswith("/internal/"):
+        return Dialect.OPENAI
     if path.startswith("/v1/messages") or anthropic_version is not None:
         return Dialect.ANTHROPIC
     return Dialect.OPENAI
@@ -59,17 +64,21 @@ REQUEST_TIMEOUT = Fault(408, "invalid_request_error", "invalid_request_error", c
 TOO_LARGE = Fault(413, "invalid_request_error", "request_too_large", code="request_too_large")
 UPGRADE_REQUIRED = Fault(426, "invalid_request_error", "invalid_request_error", code="upgrade_required")
 """For a WebSocket handshake: on this status, unlike 404 and 405, Codex goes on over HTTP at once."""
+CONFLICT = Fault(409, "invalid_request_error", "invalid_request_error", code="conflict")
 QUEUE_FULL = Fault(429, "rate_limit_error", "rate_limit_error", code="backpressure", retryable=True)
 RATE_LIMITED = Fault(429, "rate_limit_error", "rate_limit_error", code="rate_limited", retryable=True)
 """The upstream's own short limit: a pause helps."""
 QUOTA_EXCEEDED = Fault(429, "rate_limit_error", "rate_limit_error", code="quota_exceeded")
 """The account's quota is used up. No retry within minutes helps, so SDKs are told to stop; clients that go on all the
 same wait for Retry-After instead of asking an account again and again that is limited for being asked too often."""
+SESSION_NOT_PACKED = Fault(500, "server_error", "api_error", code="session_not_packed", retryable=True)
 INTERNAL = Fault(500, "server_error", "api_error", code="internal_error", retryable=True)
 UPSTREAM_FAILED = Fault(502, "upstream_error", "api_error", code="upstream_error", retryable=True)
 NO_READY_ACCOUNT = Fault(
     503, "service_unavailable", "overloaded_error", code="no_ready_account", anthropic_status=529, retryable=True
 )
+NOT_CONFIGURED = Fault(503, "service_unavailable", "api_error", code="not_configured", retryable=True)
+"""Nobody could be allowed: a setting is missing."""
 UPSTREAM_TIMEOUT = Fault(504, "upstream_error", "timeout_error", code="upstream_timeout", retryable=True)
 
 

@@ -4,6 +4,10 @@ GatewayError
 ├── InvalidRequest          the caller's body; names the field
 ├── Unauthenticated         the caller's own key
 ├── ModelNotFound           UNKNOWN_MODEL=reject and no such model
+├── NotFound                no such instance
+├── Conflict                not in this state
+├── NotConfigured           a setting is missing, so nobody could be allowed
+├── SessionNotPacked        the login's files are of no use elsewhere
 ├── RequestTooLarge
 ├── QueueFull               every slot is taken, and the queue too
 ├── NoReadyAccount          no Lingma is connected and logged in
@@ -49,6 +53,22 @@ class Unauthenticated(GatewayError):
 
 class ModelNotFound(GatewayError):
     fault = contract.MODEL_NOT_FOUND
+
+
+class NotFound(GatewayError):
+    fault = contract.NOT_FOUND
+
+
+class Conflict(GatewayError):
+    fault = contract.CONFLICT
+
+
+class NotConfigured(GatewayError):
+    fault = contract.NOT_CONFIGURED
+
+
+class SessionNotPacked(GatewayError):
+    fault = contract.SESSION_NOT_PACKED
 
 
 class RequestTooLarge(GatewayError):

@@ -1,12 +1,21 @@
 """Puts a gateway together from its settings: as the sidecar of one Lingma, or alone with Lingmas of its own."""
 
-from collections.abc import AsyncIterator
+import logging
+import os
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from lingma_contract.apikeys import ApiKeys
+from lingma_contract.jsonlog import event
+from lingma_gateway import accounts
+from lingma_gateway.accounts import Account, AccountsError, BundleSource
+from lingma_gateway.aliases import Aliases
 from lingma_gateway.identity import Identity, SidecarIdentity, StandaloneIdentity
 from lingma_gateway.lingma.instance import Instance, InstanceSettings, running
+from lingma_gateway.lingma.models import Names
 from lingma_gateway.lingma.process import LingmaProcess
 from lingma_gateway.login.configured import Logins
 from lingma_gateway.pool import Pool, PoolSettings
@@ -15,6 +24,22 @@ from lingma_gateway.sessions.source import SessionSource
 from lingma_gateway.settings import Settings
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.turns import Turns, TurnSettings
+
+log = logging.getLogger(__name__)
+
+_DEFAULT_WORK_DIR = Path("~/.lingma")
+_OF_ONE_ACCOUNT = (
+    "lingma_username",
+    "lingma_password",
+    "lingma_personal_token",
+    "lingma_access_key",
+    "lingma_secret_key",
+    "lingma_session_bundle",
+)
+"""Settings that LINGMA_ACCOUNTS takes the place of; each has a form that names a file, too."""
+
+_SECRETS = frozenset(name.upper() for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
+"""Variables that a Lingma of ours does not inherit: its agent can read its environment."""
 
 
 class ConfigurationError(Exception):
@@ -51,40 +76,84 @@ def standalone_identity(settings: Settings) -> Identity:
             "API_KEYS is not set: whoever reaches the port could use your accounts. "
             "Set API_KEYS=KEY[,KEY…], or ALLOW_ANONYMOUS=true if that is what you want"
         )
-    return StandaloneIdentity.create(keys, settings.allow_anonymous, settings.lingma_account_uid)
+    return StandaloneIdentity.create(
+        keys, settings.allow_anonymous, settings.lingma_account_uid, settings.admin_token.get_secret_value().strip()
+    )
 
 
 def attached(settings: Settings, pool: Pool) -> list[Instance]:
     """The Lingma in the next container: found, never started or ended."""
     logins = Logins(settings)
-    return [_instance(settings, settings.lingma_account, settings.lingma_work_dir, None, pool, logins)]
+    account = Account(settings.lingma_account, None, _bundle(settings))
+    return [_instance(settings, account, settings.lingma_work_dir, None, pool, logins)]
 
 
-def spawned(settings: Settings, pool: Pool, names: list[str]) -> list[Instance]:
-    """Lingmas of our own, a work directory each; a single one uses LINGMA_WORK_DIR itself."""
+def standalone_accounts(settings: Settings) -> tuple[Account, ...]:
+    """The accounts that `serve` runs, from its settings.
+
+    Raises:
+        ConfigurationError: LINGMA_ACCOUNTS cannot be read.
+    """
+    text = settings.lingma_accounts.get_secret_value()
+    try:
+        found = accounts.configured(text, settings.lingma_instance_count, _bundle(settings))
+    except AccountsError as error:
+        raise ConfigurationError(str(error)) from error
+    if text.strip():
+        names = [name for each in _OF_ONE_ACCOUNT for name in (each, f"{each}_file")]
+        unused = [name.upper() for name in names if name in settings.model_fields_set and _is_set(settings, name)]
+        if unused:
+            event(log, "settings_unused", level=logging.WARNING, because=accounts.VARIABLE, unused=unused)
+    if len(found) > 1 and settings.lingma_socket_port:
+        event(log, "settings_unused", level=logging.WARNING, because="several accounts", unused=["LINGMA_SOCKET_PORT"])
+    return found
+
+
+def _is_set(settings: Settings, name: str) -> bool:
+    value = getattr(settings, name)
+    return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+
+def _bundle(settings: Settings) -> BundleSource:
+    file = settings.lingma_session_bundle_file
+    return BundleSource(None if file is None else str(file), settings.lingma_session_bundle.get_secret_value())
+
+
+def spawned(settings: Settings, pool: Pool, of: Sequence[Account]) -> list[Instance]:
+    """Lingmas of our own, a work directory and ports each; a single one uses LINGMA_WORK_DIR itself."""
     base = settings.lingma_work_dir.expanduser()
     logins = Logins(settings)
+    alone = len(of) == 1
+    environment = {name: value for name, value in os.environ.items() if name.upper() not in _SECRETS}
     instances = []
-    for name in names:
-        work_dir = base if len(names) == 1 else base / name
-        process = LingmaProcess(name, settings.lingma_bin, work_dir)
-        instances.append(_instance(settings, name, work_dir, process, pool, logins))
+    for account in of:
+        work_dir = base if alone else base / account.name
+        process = LingmaProcess(
+            account.name,
+            settings.lingma_bin,
+            work_dir,
+            environment=environment,
+            socket_port=settings.lingma_socket_port if alone else 0,
+            also_info_in=_DEFAULT_WORK_DIR.expanduser() if alone else None,
+        )
+        instances.append(_instance(settings, account, work_dir, process, pool, logins))
     return instances
 
 
 def _instance(
-    settings: Settings, name: str, work_dir: Path, process: LingmaProcess | None, pool: Pool, logins: Logins
+    settings: Settings, account: Account, work_dir: Path, process: LingmaProcess | None, pool: Pool, logins: Logins
 ) -> Instance:
     instance_settings = InstanceSettings(
-        name=name,
+        name=account.name,
         work_dir=work_dir,
         rpc_timeout_s=settings.lingma_rpc_timeout,
         startup_timeout_s=settings.lingma_startup_timeout,
         ping_interval_s=settings.lingma_ping_interval,
         max_in_flight=settings.gateway_max_in_flight,
     )
-    source = SessionSource(work_dir, settings.lingma_session_bundle_file)
-    authenticator = logins.of(name, work_dir, source)
+    bundle_file = None if account.bundle.file is None else Path(account.bundle.file).expanduser()
+    source = SessionSource(work_dir, bundle_file, account.bundle.text)
+    authenticator = logins.of(account.name, work_dir, source, account.credentials)
     return Instance(instance_settings, source, process, pool.changed, authenticator=authenticator)
 
 
@@ -99,10 +168,11 @@ async def running_services(
 ) -> AsyncIterator[Services]:
     """The services, with every instance supervised until the block ends. One that fails holds up none of the others."""
     metrics = Metrics(pool)
+    names = Names(settings.default_model, Aliases.parse(settings.model_aliases))
     turn_settings = TurnSettings(
         first_event_timeout_s=settings.first_event_timeout,
         idle_timeout_s=settings.idle_timeout,
-        default_model=settings.default_model,
+        names=names,
         reject_unknown_model=settings.unknown_model == "reject",
         locale=settings.locale,
         ask_as_request=settings.chat_ask_as == "request",
@@ -113,4 +183,4 @@ async def running_services(
             await stack.enter_async_context(running(instance))
         turns = Turns(turn_settings, pool, metrics)
         stack.push_async_callback(turns.settle)
-        yield Services(settings, pool, turns, metrics, identity)
+        yield Services(settings, pool, turns, metrics, identity, names)

@@ -3,9 +3,12 @@
 from dataclasses import dataclass, field
 
 from lingma_gateway.identity import Identity
+from lingma_gateway.lingma.models import Names
 from lingma_gateway.pool import Pool
 from lingma_gateway.settings import Settings
+from lingma_gateway.smoke.runner import SmokeRunner
 from lingma_gateway.telemetry.metrics import Metrics
+from lingma_gateway.telemetry.usage import UsageTotals
 from lingma_gateway.turns import Turns
 
 
@@ -26,4 +29,7 @@ class Services:
     turns: Turns
     metrics: Metrics
     identity: Identity
+    names: Names
     drain: Drain = field(default_factory=Drain)
+    usage: UsageTotals = field(default_factory=UsageTotals)
+    smoke: SmokeRunner = field(default_factory=SmokeRunner)

@@ -8,34 +8,41 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lingma_contract.names import Port
+from lingma_gateway.aliases import DEFAULT_ALIASES, Aliases
 
 
 class Settings(BaseSettings):
     """Each field's variable is its name in capitals. Times are in seconds."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     host: str = "0.0.0.0"
-    """Address to listen on."""
+    """Address to listen on. `serve` takes 127.0.0.1 unless it is set."""
     port: int = Field(default=Port.CLIENT, ge=0, le=65535)
     """Port for clients."""
     admin_port: int = Field(default=Port.ADMIN, ge=0, le=65535)
     """Port for probes, admin and metrics of a sidecar."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """`debug` also shows Lingma's stderr."""
+    """`debug`, `info`, `warning` or `error`; `debug` also shows Lingma's standard error and probes."""
 
     api_keys: SecretStr = SecretStr("")
-    """Keys of clients, comma-separated, each KEY or ID=KEY. Only `serve` reads them."""
+    """Keys of clients, comma-separated, each KEY or ID=KEY. Only `serve` reads them; without any it
+    refuses to start."""
     allow_anonymous: bool = False
     """Serve without any API key. Whoever reaches the port uses the accounts."""
+    admin_token: SecretStr = SecretStr("")
+    """Bearer token of /internal for `serve`; while it is empty, the API keys open it. A sidecar takes its own only."""
     metrics_token: SecretStr = SecretStr("")
-    """Bearer token of /metrics."""
+    """Bearer token of `/metrics`; without it and METRICS_PUBLIC, the API keys open it."""
     metrics_public: bool = False
-    """Serve /metrics without a token."""
+    """Serve `/metrics` without a token. A sidecar's is open, on the port that only monitoring reaches."""
 
     lingma_account: str = "local"
     """Name of the account of a sidecar (from the pod)."""
     lingma_account_namespace: str = ""
+    """Namespace of the LingmaAccount (from the pod)."""
     lingma_account_uid: str = "standalone"
     """UID of the LingmaAccount (from the pod)."""
     lingma_credentials_dir: Path | None = None
@@ -44,9 +51,13 @@ class Settings(BaseSettings):
     lingma_bin: Annotated[tuple[str, ...], NoDecode] = ("Lingma",)
     """The Lingma binary: a path, or a JSON list of a command and its arguments."""
     lingma_work_dir: Path = Path("~/.lingma")
-    """Lingma's work directory; with several instances each has a folder in it."""
+    """Lingma's work directory; with several instances each has a folder of its own in it."""
+    lingma_socket_port: int = Field(default=0, ge=0, le=65535)
+    """Port of `serve`'s only Lingma; one that listens there already is used and never ended. 0: a free one each."""
+    lingma_accounts: SecretStr = SecretStr("")
+    """Accounts of `serve`, an instance each: `USER:PASSWORD,USER:PASSWORD`, or a JSON list of objects."""
     lingma_instance_count: int = Field(default=1, ge=1, le=64)
-    """Instances that `serve` starts."""
+    """Instances that `serve` starts where LINGMA_ACCOUNTS does not say it; all log in alike."""
     lingma_startup_timeout: float = Field(default=120.0, gt=0)
     """How long Lingma may take until it answers before it counts as dead."""
     lingma_rpc_timeout: float = Field(default=30.0, gt=0)
@@ -54,7 +65,9 @@ class Settings(BaseSettings):
     lingma_ping_interval: float = Field(default=10.0, gt=0)
     """Between two pings; each also looks at the login. Three unanswered ones mean that Lingma is dead."""
     lingma_session_bundle_file: Path | None = None
-    """Session bundle, tar.gz or base64 of it."""
+    """File of the session bundle, tar.gz or base64 of it."""
+    lingma_session_bundle: SecretStr = SecretStr("")
+    """The session bundle itself, in base64; used where there is no such file."""
 
     auto_login_enabled: bool = True
     """Log in by token, access key or browser when the session bundle does not. The bundle is always used."""
@@ -67,18 +80,23 @@ class Settings(BaseSettings):
     lingma_username: SecretStr = SecretStr("")
     """User name for the login page."""
     lingma_username_file: Path | None = None
+    """File of the user name; it goes first, and is read anew when it is needed."""
     lingma_password: SecretStr = SecretStr("")
     """Password for the login page."""
     lingma_password_file: Path | None = None
+    """File of the password; it goes first, and is read anew when it is needed."""
     lingma_personal_token: SecretStr = SecretStr("")
     """Personal access token for `auth/login`."""
     lingma_personal_token_file: Path | None = None
+    """File of the personal token; it goes first, and is read anew when it is needed."""
     lingma_access_key: SecretStr = SecretStr("")
     """Access key (AK) for `auth/login`."""
     lingma_access_key_file: Path | None = None
+    """File of the access key; it goes first, and is read anew when it is needed."""
     lingma_secret_key: SecretStr = SecretStr("")
     """Secret key (SK) for `auth/login`."""
     lingma_secret_key_file: Path | None = None
+    """File of the secret key; it goes first, and is read anew when it is needed."""
     dedicated_domain_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
     """Endpoint of a dedicated edition, set before logging in."""
     login_browser_path: Path = Path("/usr/bin/chromium")
@@ -99,7 +117,14 @@ class Settings(BaseSettings):
     default_model: str = "org_auto"
     """Served when a request names no model, or one that the account does not have."""
     unknown_model: Literal["default", "reject"] = "default"
-    """What a model means that the account does not have: the default model, or an error."""
+    """`default` serves DEFAULT_MODEL for a model that no account has, `reject` answers 404 `model_not_found`."""
+    model_aliases: str = DEFAULT_ALIASES
+    """Names for models, `NAME` or `NAME=MODEL`, comma-separated or a JSON object; without MODEL the default one. A `*`
+    at the end stands for any ending. A model's own name goes first."""
+    model_aliases_listed: bool = False
+    """Whether `/v1/models` lists the aliases (those without `*`) beside the models that there are."""
+    default_ask_mode: Literal["chat", "agent"] = "chat"
+    """How Lingma is asked. `agent` is not served yet and refused at the start."""
     chat_ask_as: Literal["notification", "request"] = "notification"
     """How `chat/ask` is sent. Its reply is not waited for either way; a request lets Lingma refuse at once."""
     locale: str = "zh-CN"
@@ -122,6 +147,19 @@ class Settings(BaseSettings):
     @classmethod
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("model_aliases")
+    @classmethod
+    def _aliases(cls, value: str) -> str:
+        Aliases.parse(value)
+        return value
+
+    @field_validator("default_ask_mode")
+    @classmethod
+    def _chat_only(cls, value: str) -> str:
+        if value != "chat":
+            raise ValueError("agent mode is not served yet: leave it out, or set it to chat")
+        return value
 
     @field_validator("lingma_bin", mode="before")
     @classmethod

@@ -30,7 +30,7 @@ async def prepare(settings: Settings, base: Path, names: list[str]) -> Settings:
     for name in names:
         work_dir = base if len(names) == 1 else base / name
         await _run(*_COMMAND, "login", "--workDir", str(work_dir), "--uid", name)
-    return settings.model_copy(update={"lingma_bin": _COMMAND, "lingma_work_dir": base})
+    return settings.model_copy(update={"lingma_bin": _COMMAND, "lingma_work_dir": base, "lingma_socket_port": 0})
 
 
 async def _run(*command: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lingma_contract.jsonlog import event
 from lingma_gateway.conversation import Turn
-from lingma_gateway.errors import LoginLost, ModelNotFound, UpstreamError
+from lingma_gateway.errors import LoginLost, ModelNotFound, NoReadyAccount, UpstreamError
 from lingma_gateway.events import Finished, StreamEvent, Usage
 from lingma_gateway.lingma import calls, models, updates, usagelog
 from lingma_gateway.lingma.connection import Connection
@@ -21,6 +21,7 @@ from lingma_gateway.telemetry.metrics import Metrics
 log = logging.getLogger(__name__)
 
 _CLEANUP_TIMEOUT_S = 2.0
+_NO_MODEL_RETRY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class TurnSettings:
 
     first_event_timeout_s: float
     idle_timeout_s: float
-    default_model: str
+    names: models.Names
     reject_unknown_model: bool
     locale: str
     ask_as_request: bool = False
@@ -63,7 +64,9 @@ class Turns:
         Raises:
             GatewayError: it could not be run, or broke off.
         """
-        async with self._pool.slot() as instance:
+        self._refuse_unknown(turn)
+        names = self._settings.names
+        async with self._pool.slot(suits=lambda each: names.offered(turn.model, each.models)) as instance:
             record.account = instance.name
             record.model = self._model(turn, instance)
             run = self._ask(turn, instance, record.model, record)
@@ -75,18 +78,22 @@ class Turns:
                         record.usage = produced.usage
                     yield produced
             except LoginLost:
-                instance.look_again()
+                instance.suspect_login()
                 raise
             finally:
                 await run.aclose()
 
-    def _model(self, turn: Turn, instance: Instance) -> str:
-        key = models.resolve(turn.model, instance.models, self._settings.default_model)
-        if key is not None:
-            return key
-        if self._settings.reject_unknown_model:
+    def _refuse_unknown(self, turn: Turn) -> None:
+        """Before waiting for anything, where UNKNOWN_MODEL=reject and no account of this machine has the model."""
+        known = (self._settings.names.known(turn.model, each.models) for each in self._pool.instances)
+        if self._settings.reject_unknown_model and self._pool.ready_instances() and not any(known):
             raise ModelNotFound(f"the model {turn.model!r} does not exist: GET /v1/models lists them", param="model")
-        return self._settings.default_model
+
+    def _model(self, turn: Turn, instance: Instance) -> str:
+        key = self._settings.names.key(turn.model, instance.models)
+        if key is None and self._settings.reject_unknown_model:
+            raise NoReadyAccount(f"no account with the model {turn.model!r} is ready", retry_after_s=_NO_MODEL_RETRY_S)
+        return key or self._settings.names.key(None, instance.models) or self._settings.names.default
 
     async def _ask(
         self, turn: Turn, instance: Instance, model_key: str, record: TurnRecord

@@ -18,6 +18,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
         ("sessions.md", ["session", "inspect"]),
         ("bootstrap.md", ["bootstrap"]),
         ("capture.md", ["record"]),
+        ("admin.md", ["smoke"]),
     ],
 )
 def test_every_option_of_a_command_is_on_its_page(

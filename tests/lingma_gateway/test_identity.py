@@ -134,8 +134,17 @@ def test_alone_anybody_may_call_where_that_is_allowed(headers: Headers) -> None:
     assert standalone(allow_anonymous=True).key_id(headers) == ANONYMOUS
 
 
-def test_alone_nobody_is_admin() -> None:
-    assert not standalone(allow_anonymous=True).admin(bearer("sk-1"))
+def test_alone_the_api_keys_are_the_admins_until_there_is_a_token() -> None:
+    assert standalone(allow_anonymous=True).admin(bearer("sk-1"))
+    assert not standalone(allow_anonymous=True).admin(bearer("sk-other"))
+    assert not standalone(allow_anonymous=True).admin(Headers({}))
+
+
+def test_alone_with_an_admin_token_only_that_is_the_admins() -> None:
+    identity = StandaloneIdentity.create(ApiKeys.from_setting("sk-1"), True, "uid", "sk-admin")
+    assert identity.admin(bearer("sk-admin"))
+    assert not identity.admin(bearer("sk-1"))
+    assert "sk-admin" not in repr(identity)
 
 
 def test_alone_ids_are_signed_with_a_key_of_this_process() -> None:

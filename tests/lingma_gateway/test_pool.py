@@ -1,4 +1,6 @@
 import asyncio
+import contextlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -6,6 +8,7 @@ from hypothesis import strategies as st
 
 from lingma_contract.health import Health
 from lingma_gateway.errors import NoReadyAccount, QueueFull
+from lingma_gateway.lingma.instance import Instance
 from lingma_gateway.pool import Pool
 from tests.lingma_gateway.support_pool import Account, Clock, Turn, pool_of, queued, started, until
 
@@ -406,3 +409,105 @@ def test_the_report_counts_ready_accounts() -> None:
     assert report.draining
     assert Health.parse(report.as_json()) == report
     assert report.time.endswith("Z")
+
+
+async def preferred(pool: Pool, name: str, suits: Callable[[Instance], bool] = lambda _: True) -> str:
+    async with pool.slot(name, suits) as account:
+        return account.name
+
+
+async def test_the_preferred_account_is_taken_while_it_is_ready_and_has_a_free_slot() -> None:
+    a, b = Account("a", 1), Account("b", 1)
+    pool = pool_of(a, b)
+    assert [await preferred(pool, "b") for _ in range(3)] == ["b"] * 3
+    assert await preferred(pool, "gone") in ("a", "b")
+    async with pool.slot("b"):
+        assert await preferred(pool, "b") == "a"
+    b.is_ready = False
+    assert await preferred(pool, "b") == "a"
+
+
+async def test_an_account_that_suits_is_taken_even_if_it_is_the_busier_one() -> None:
+    pool = pool_of(Account("a"), Account("b"))
+    async with pool.slot("b"), pool.slot(suits=lambda account: account.name == "b") as account:
+        assert account.name == "b"
+
+
+async def test_a_preference_does_not_go_before_what_suits() -> None:
+    pool = pool_of(Account("a"), Account("b"))
+    assert await preferred(pool, "a", lambda account: account.name == "b") == "b"
+
+
+async def test_any_ready_account_is_taken_where_none_suits() -> None:
+    lost = Account("b", is_ready=False)
+    assert await preferred(pool_of(Account("a"), lost), "b", lambda account: account is lost) == "a"
+
+
+async def test_one_who_waits_for_a_busy_account_holds_up_nobody_else() -> None:
+    pool = pool_of(Account("a", 1), Account("b", 1))
+    async with contextlib.AsyncExitStack() as held:
+        await held.enter_async_context(pool.slot("a"))
+        waiting = asyncio.create_task(preferred(pool, "a", lambda account: account.name == "a"))
+        await until(lambda: pool.queued)
+        assert await preferred(pool, "b") == "b"
+        assert pool.queued == 1
+    async with asyncio.timeout(5):
+        assert await waiting == "a"
+
+
+async def test_a_slot_goes_to_the_first_of_those_who_wait_for_it() -> None:
+    pool = pool_of(Account("a", 1), Account("b", 1))
+    order: list[str] = []
+
+    async def wait_for(name: str, label: str) -> None:
+        async with pool.slot(suits=lambda account: account.name == name):
+            order.append(label)
+
+    async with contextlib.AsyncExitStack() as held:
+        for name in ("a", "b"):
+            await held.enter_async_context(pool.slot(name))
+        tasks = []
+        for name, label in (("a", "first"), ("b", "other"), ("a", "second")):
+            before = pool.queued
+            tasks.append(asyncio.create_task(wait_for(name, label)))
+            await until(lambda before=before: pool.queued > before)  # type: ignore[misc]
+    async with asyncio.timeout(5):
+        await asyncio.gather(*tasks)
+    assert order.index("first") < order.index("second")
+    assert pool.in_flight == pool.queued == 0
+
+
+# One account in particular
+
+
+async def test_a_slot_of_one_account_is_its_own() -> None:
+    a, b = Account("a"), Account("b")
+    pool = pool_of(a, b)
+    async with pool.slot(only=b) as first, pool.slot(only=b) as second:
+        assert (first.name, second.name) == ("b", "b")
+        assert a.in_flight == 0
+
+
+async def test_who_waits_for_a_full_account_holds_nobody_else_up() -> None:
+    a, b = Account("a", slots=1), Account("b", slots=1)
+    pool = pool_of(a, b)
+    async with pool.slot(only=a):
+        waiting = asyncio.create_task(names_of_one(pool, a))
+        await until(lambda: pool.queued == 1)
+        async with asyncio.timeout(5):
+            assert await names_of(pool, 1) == ["b"]
+        assert not waiting.done()
+    assert await waiting == "a"
+    assert (pool.in_flight, pool.queued) == (0, 0)
+
+
+async def test_an_account_that_is_not_ready_gives_no_slot_while_another_could() -> None:
+    lost = Account("a", is_ready=False)
+    pool = pool_of(lost, Account("b"))
+    with pytest.raises(NoReadyAccount):
+        await names_of_one(pool, lost)
+
+
+async def names_of_one(pool: Pool, account: Account) -> str:
+    async with pool.slot(only=account) as taken:
+        return taken.name

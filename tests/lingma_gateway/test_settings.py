@@ -14,6 +14,7 @@ READ = {
     "LOG_LEVEL": ("Debug", "debug"),
     "API_KEYS": ("a,b", SecretStr("a,b")),
     "ALLOW_ANONYMOUS": ("true", True),
+    "ADMIN_TOKEN": ("t", SecretStr("t")),
     "METRICS_TOKEN": ("t", SecretStr("t")),
     "METRICS_PUBLIC": ("1", True),
     "LINGMA_ACCOUNT": ("alice", "alice"),
@@ -22,11 +23,14 @@ READ = {
     "LINGMA_CREDENTIALS_DIR": ("/var/run/c", Path("/var/run/c")),
     "LINGMA_BIN": ('["lingma-sim", "--x"]', ("lingma-sim", "--x")),
     "LINGMA_WORK_DIR": ("/lingma/work", Path("/lingma/work")),
+    "LINGMA_SOCKET_PORT": ("36510", 36510),
+    "LINGMA_ACCOUNTS": ("u:p", SecretStr("u:p")),
     "LINGMA_INSTANCE_COUNT": ("3", 3),
     "LINGMA_STARTUP_TIMEOUT": ("1.5", 1.5),
     "LINGMA_RPC_TIMEOUT": ("2", 2.0),
     "LINGMA_PING_INTERVAL": ("3", 3.0),
     "LINGMA_SESSION_BUNDLE_FILE": ("/bundle", Path("/bundle")),
+    "LINGMA_SESSION_BUNDLE": ("H4sI", SecretStr("H4sI")),
     "AUTO_LOGIN_ENABLED": ("false", False),
     "AUTO_LOGIN_HEADLESS": ("false", False),
     "AUTO_LOGIN_TIMEOUT": ("30", 30.0),
@@ -52,6 +56,8 @@ READ = {
     "DEFAULT_MODEL": ("q35model", "q35model"),
     "UNKNOWN_MODEL": ("reject", "reject"),
     "CHAT_ASK_AS": ("request", "request"),
+    "MODEL_ALIASES": ("a=b", "a=b"),
+    "MODEL_ALIASES_LISTED": ("true", True),
     "LOCALE": ("en", "en"),
     "GATEWAY_MAX_IN_FLIGHT": ("7", 7),
     "GATEWAY_QUEUE_TIMEOUT_SEC": ("0", 0.0),
@@ -73,7 +79,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
 
 
 def test_every_field_stands_in_the_table_above() -> None:
-    assert {name.upper() for name in Settings.model_fields} == set(READ)
+    # DEFAULT_ASK_MODE has one value so far, and is there to refuse the other.
+    assert {name.upper() for name in Settings.model_fields} == {*READ, "DEFAULT_ASK_MODE"}
 
 
 @pytest.mark.parametrize("variable", READ)
@@ -91,6 +98,9 @@ BAD = {
     "ALLOW_ANONYMOUS": ["perhaps"],
     "METRICS_PUBLIC": [""],
     "LINGMA_BIN": ["[", '["a", 3]', "[]", "", " "],
+    "LINGMA_SOCKET_PORT": ["-1", "65536"],
+    "DEFAULT_ASK_MODE": ["agent", "assistant"],
+    "MODEL_ALIASES": ["*", "a,a"],
     "LINGMA_INSTANCE_COUNT": ["0", "65", "x"],
     "LINGMA_STARTUP_TIMEOUT": ["0", "soon"],
     "LINGMA_RPC_TIMEOUT": ["0", "-1"],
@@ -131,6 +141,8 @@ def test_all_bad_values_are_named_at_once(environment: pytest.MonkeyPatch) -> No
 
 def test_secrets_are_shown_neither_when_printed_nor_in_errors(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("API_KEYS", "sk-secret")
+    environment.setenv("LINGMA_ACCOUNTS", "u:p-secret")
+    environment.setenv("LINGMA_SESSION_BUNDLE", "b-secret")
     environment.setenv("METRICS_TOKEN", "mt-secret")
     for name in ("USERNAME", "PASSWORD", "PERSONAL_TOKEN", "ACCESS_KEY"):
         environment.setenv(f"LINGMA_{name}", "login-hush")

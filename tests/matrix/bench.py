@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 import threading
 import time
@@ -17,6 +16,7 @@ import httpx
 from pydantic import SecretStr
 
 from lingma_gateway.api.app import client_app
+from lingma_gateway.lingma.backoff import Backoff
 from lingma_gateway.lingma.instance import Instance, InstanceSettings
 from lingma_gateway.lingma.process import LingmaProcess
 from lingma_gateway.pool import Pool
@@ -36,8 +36,7 @@ SILENCE_S = 0.8
 QUICK: dict[str, Any] = {"trust_env": False, "verify": False}
 """Nothing is encrypted, and loading certificates takes longer than a turn."""
 
-_START = 'LINGMA_SIM_FAULTS="$(cat "$0")" exec "$@"'
-"""A script: run the simulator with the faults in a file. Those of its start cannot come over the control port."""
+BACKOFF_S = (0.05, 0.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +102,8 @@ class Bench:
     url: str
     work_dir: Path
     services: Services
+    environment: dict[str, str]
+    """Of the simulator's next start."""
     changed: asyncio.Event
     servers: Servers
     serving: "asyncio.Task[None]"
@@ -127,8 +128,8 @@ class Bench:
         )
 
     def at_start(self, faults: str) -> None:
-        """Faults of the simulator's next starts."""
-        _faults_at_start(self.work_dir, faults)
+        """Faults of the simulator's next starts: those cannot come over the control port."""
+        self.environment["LINGMA_SIM_FAULTS"] = faults
 
     async def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Ask the simulator's control port."""
@@ -168,7 +169,9 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(folder: Path, *, ping_interval_s: float = 1.0, **changes: Any) -> AsyncIterator[Bench]:
+async def bench(
+    folder: Path, *, ping_interval_s: float = 1.0, term_wait_s: float = 5.0, **changes: Any
+) -> AsyncIterator[Bench]:
     """A gateway whose one account is simulated and ready."""
     work_dir = folder / "work"
     fields: dict[str, Any] = {
@@ -182,36 +185,31 @@ async def bench(folder: Path, *, ping_interval_s: float = 1.0, **changes: Any) -
     }
     settings = Settings(**(fields | changes))
     await _log_in(work_dir)
-    _faults_at_start(work_dir, "")
     changed, pool = asyncio.Event(), make_pool(settings)
 
     def notice() -> None:
         pool.changed()
         changed.set()
 
-    command = ("/bin/sh", "-c", _START, str(folder / "faults"), sys.executable, "-m", "lingma_sim")
-    # A port of its own rather than any: only then can it be occupied.
-    ports = ("--socketPort", str(_free_port()), "--httpPort", "0", "--controlPort", "0")
-    process = LingmaProcess(ACCOUNT, command, work_dir, ports)
-    instance = Instance(_instance_settings(work_dir, ping_interval_s), SessionSource(work_dir, None), process, notice)
+    environment = {**os.environ, "LINGMA_SIM_CONTROL_PORT": "0"}
+    command = (sys.executable, "-m", "lingma_sim")
+    process = LingmaProcess(ACCOUNT, command, work_dir, environment=environment, term_wait_s=term_wait_s)
+    instance = Instance(
+        _instance_settings(work_dir, ping_interval_s),
+        SessionSource(work_dir, None),
+        process,
+        notice,
+        backoff=lambda: Backoff(*BACKOFF_S),
+    )
     async with running_services(settings, standalone_identity(settings), pool, [instance]) as services:
-        servers = Servers([Endpoint(client_app(services, with_metrics=True), settings.host, 0)], services)
+        servers = Servers([Endpoint(client_app(services, with_admin=True), settings.host, 0)], services)
         serving = asyncio.create_task(servers.serve())
-        made = Bench(f"http://127.0.0.1:{servers.ports[0]}", work_dir, services, changed, servers, serving)
+        made = Bench(f"http://127.0.0.1:{servers.ports[0]}", work_dir, services, environment, changed, servers, serving)
         try:
             await made.until_ready()
             yield made
         finally:
             await made.end()
-
-
-def _faults_at_start(work_dir: Path, faults: str) -> None:
-    (work_dir.parent / "faults").write_text(faults)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _instance_settings(work_dir: Path, ping_interval_s: float) -> InstanceSettings:
@@ -222,8 +220,6 @@ def _instance_settings(work_dir: Path, ping_interval_s: float) -> InstanceSettin
         startup_timeout_s=PATIENCE_S,
         ping_interval_s=ping_interval_s,
         max_in_flight=4,
-        first_backoff_s=0.05,
-        longest_backoff_s=0.2,
     )
 
 

@@ -50,7 +50,7 @@ async def test_pushes_are_acknowledged_however_slowly_a_client_reads(tmp_path: P
             "query_string": b"",
             "headers": [(b"authorization", f"Bearer {KEY}".encode())],
         }
-        app = client_app(gateway.services, with_metrics=False)
+        app = client_app(gateway.services, with_admin=False)
         answering = asyncio.ensure_future(app(scope, receive, send))
         await blocked.wait()
         # Lingma sends one push at a time: that its turn ends means that every one was acknowledged.
@@ -85,7 +85,7 @@ async def test_a_lingma_that_ignores_sigterm_is_killed_and_turns_of_both_forms_e
     tmp_path: Path,
 ) -> None:
     before = Weight.now()
-    async with bench(tmp_path, first_event_timeout=600, idle_timeout=600) as gateway:
+    async with bench(tmp_path, term_wait_s=0.5, first_event_timeout=600, idle_timeout=600) as gateway:
         pid = (await gateway.control("GET", "/state"))["pid"]
         await gateway.switch("ignore-sigterm")
         async with gateway.client() as client:

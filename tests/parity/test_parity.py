@@ -3,7 +3,9 @@
 docs/parity.md lists the departures; each test here is one row that is kept.
 """
 
-from tests.parity.conftest import Recorded
+from lingma_contract.derivation import derive
+from lingma_contract.names import Credential
+from tests.parity.conftest import MASTER, Recorded
 
 CHAT = "/v1/chat/completions"
 
@@ -128,3 +130,19 @@ def test_usage_is_lingmas_own_count_where_its_log_has_one(recorded: Recorded) ->
     line = recorded.program.wait_for("access", request_id=response.headers["x-request-id"])
     assert line["tokens_estimated"] is False
     assert line["output_tokens"] == response.json()["usage"]["completion_tokens"]
+
+
+def test_routes_internal_keep_their_paths_and_fields(recorded: Recorded) -> None:
+    token = derive(MASTER, Credential.ADMIN_TOKEN, "uid")
+    headers = {"Authorization": f"Bearer {token}"}
+    fields = {
+        ("GET", "/internal/stats"): {"ok", "stats", "concurrency", "pool", "session_cache"},
+        ("POST", "/internal/auto-login/start"): {"ok", "state", "instance", "auth"},
+        ("GET", "/internal/auto-login/status"): {"ok", "instances"},
+        ("POST", "/internal/session/export"): {"instance", "account", "raw_bytes", "bundle_b64"},
+        ("GET", "/internal/models/raw"): {"instance", "raw", "extracted_name_map", "exposed_keys"},
+    }
+    for (method, path), kept in fields.items():
+        assert kept <= recorded.admin.request(method, path, headers=headers).json().keys(), path
+    figures = recorded.admin.get("/internal/stats", headers=headers).json()["concurrency"]
+    assert figures.keys() == {"in_flight", "queued", "accepted_total", "rejected_total", "max_in_flight"}

@@ -27,6 +27,8 @@ CLIENT_CLOSED = 499
 """Logged, never sent: the client went away before its answer was complete."""
 _QUIET = frozenset({"/livez", "/livez/lingma", "/readyz", "/healthz", "/metrics"})
 """Probes: logged at debug, or they would drown the rest."""
+ADMIN_PREFIX = "/internal/"
+"""Not measured with the requests of clients: a self-check takes a minute."""
 _KEY = "lingma.access"
 
 
@@ -109,7 +111,10 @@ class AccessLog:
         status = CLIENT_CLOSED if access.client_gone else access.status or contract.INTERNAL.status
         turn = access.turn
         quiet = scope["path"] in _QUIET
-        if not quiet:
+        if turn is not None and turn.account is not None:
+            failed = access.aborted or (status >= 400 and not access.client_gone)
+            self._services.usage.add(turn.account, turn.key_id, turn.usage, failed=failed, cancelled=access.client_gone)
+        if not quiet and not scope["path"].startswith(ADMIN_PREFIX):
             self._measure(access, status, elapsed_s)
         event(
             log,

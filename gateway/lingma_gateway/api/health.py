@@ -6,7 +6,8 @@ from prometheus_client import generate_latest
 from starlette.responses import PlainTextResponse, Response
 
 from lingma_contract import apikeys
-from lingma_gateway.errors import GatewayError, NoReadyAccount, Unauthenticated
+from lingma_gateway.errors import NotConfigured, Unauthenticated
+from lingma_gateway.identity import ANONYMOUS
 from lingma_gateway.services import Services
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -60,9 +61,8 @@ def _allow(services: Services, request: Request) -> None:
         if apikeys.ApiKeys.from_setting(token).identify(presented) is None:
             raise Unauthenticated("the metrics token is missing or wrong")
         return
-    try:
-        services.identity.key_id(request.headers)
-    except GatewayError as error:
-        if not settings.api_keys.get_secret_value():
-            raise NoReadyAccount("metrics have no token: set METRICS_TOKEN or METRICS_PUBLIC") from error
-        raise
+    if not settings.api_keys.get_secret_value():
+        raise NotConfigured("metrics have no token: set METRICS_TOKEN or METRICS_PUBLIC")
+    # Where clients need no key, metrics still do.
+    if services.identity.key_id(request.headers) == ANONYMOUS:
+        raise Unauthenticated("metrics take METRICS_TOKEN or an API key")

@@ -14,7 +14,7 @@ from lingma_gateway.api.reply import Encoder, Reply
 from lingma_gateway.conversation import Turn
 from lingma_gateway.dialects import openai_chat
 from lingma_gateway.errors import NoReadyAccount, RequestTooLarge
-from lingma_gateway.lingma.models import Model
+from lingma_gateway.lingma.models import union
 from lingma_gateway.services import Services
 from lingma_gateway.turns import TurnRecord
 
@@ -28,7 +28,7 @@ def router(services: Services) -> APIRouter:
     @routes.get("/v1/models")
     async def models(request: Request) -> JSONResponse:
         access_of(request).key_id = services.identity.key_id(request.headers)
-        return JSONResponse({"object": "list", "data": [_model(model) for model in _models(services)]})
+        return JSONResponse({"object": "list", "data": _models(services)})
 
     @routes.post("/v1/chat/completions")
     async def chat_completions(request: Request) -> Response:
@@ -94,12 +94,19 @@ def _safe(value: str) -> str:
     return printable[:_MAX_HEADER_CHARS]
 
 
-def _models(services: Services) -> tuple[Model, ...]:
-    for instance in services.pool.instances:
-        if instance.ready:
-            return instance.models
-    raise NoReadyAccount("no Lingma account is ready, so its models are not known", retry_after_s=5)
+def _models(services: Services) -> list[dict[str, object]]:
+    """What every ready account together offers, then the aliases where the setting says so."""
+    models = union(instance.models for instance in services.pool.ready_instances())
+    listed = [_model(model.key, model.display_name) for model in models]
+    if services.settings.model_aliases_listed:
+        keys = {model.key.casefold() for model in models}
+        names = services.names
+        aliases = [
+            alias for alias in names.aliases.listed if alias.casefold() not in keys and names.known(alias, models)
+        ]
+        listed += [_model(alias, names.display_name(alias, models)) for alias in aliases]
+    return listed
 
 
-def _model(model: Model) -> dict[str, object]:
-    return {"id": model.key, "object": "model", "created": 0, "owned_by": "lingma", "name": model.display_name}
+def _model(id: str, name: str | None) -> dict[str, object]:
+    return {"id": id, "object": "model", "created": 0, "owned_by": "lingma", "name": name}

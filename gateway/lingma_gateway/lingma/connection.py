@@ -22,6 +22,8 @@ Pushed = tuple[str, dict[str, Any]]
 PushListener = Callable[[str, dict[str, Any]], None]
 
 _CONNECT_TIMEOUT_S = 5.0
+_QUIET = logging.getLogger(f"{__name__}.frames")
+_QUIET.setLevel(logging.WARNING)  # at `debug` the library logs what goes over the wire: prompts, answers and tokens
 
 
 class TurnPushes:
@@ -71,6 +73,9 @@ class Connection:
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self._turns: dict[str, TurnPushes] = {}
         self._lost: UpstreamLost | None = None
+        self.finished_turns = 0
+        self.server: Any = None
+        """What Lingma answered to `initialize`."""
 
     @property
     def under_way(self) -> int:
@@ -194,6 +199,7 @@ class Connection:
         if push.id is not None:
             await self._acknowledge(push.id, push, ours=turn is not None)
         if turn is not None:
+            self.finished_turns += push.method == updates.FINISH
             turn.put((push.method, push.params))
             if updates.asks_approval(push.method, push.params):
                 await self.tell("tool/call/approve", calls.denied_approval(push.params))
@@ -247,13 +253,14 @@ async def open_connection(
             max_size=MAX_BODY_BYTES,
             compression=None,
             proxy=None,
+            logger=_QUIET,
         )
     except (OSError, TimeoutError, WebSocketException) as error:
         raise UpstreamLost(f"no Lingma answers on port {port}") from error
     connection = Connection(socket, rpc_timeout_s, on_push)
     reader = asyncio.create_task(connection.read_until_lost(), name=f"lingma-reader-{port}")
     try:
-        await connection.request("initialize", calls.initialize(process_id))
+        connection.server = await connection.request("initialize", calls.initialize(process_id))
         yield connection, reader
     finally:
         await socket.close()

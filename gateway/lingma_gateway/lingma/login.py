@@ -29,6 +29,13 @@ _WHITELIST = {
 
 NOT_CONNECTED = Login(LoginReason.NOT_CONNECTED, "the gateway is not connected to Lingma yet")
 
+NO_MODELS = Login(LoginReason.NO_SESSION, "Lingma is logged in and lists no models, as one that is logged out does")
+
+
+def not_connected(why: str | None) -> Login:
+    """There is no connection, because of `why` where something is known to have failed."""
+    return NOT_CONNECTED if why is None else Login(LoginReason.NOT_CONNECTED, f"not connected to Lingma: {why}")
+
 
 def interpret(status: dict[str, Any]) -> Login:
     """The login in the result of `auth/status` or the params of `auth/report`; tokens in it are not looked at."""

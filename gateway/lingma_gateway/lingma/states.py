@@ -15,7 +15,7 @@ class Cause(Enum):
     RUN = "the gateway runs it"
     CONNECTED = "`initialize` and `auth/status` are answered"
     MISSED = "the connection is lost, or could not be made"
-    EXHAUSTED = "it could not be made, and the wait is the longest"
+    EXHAUSTED = "the same, and the wait before the next try is the longest"
     CLOSE = "the gateway ends"
 
 
@@ -29,6 +29,8 @@ TRANSITIONS: Mapping[tuple[State, Cause], State] = {
     (State.STARTING, Cause.MISSED): State.RECONNECTING,
     (State.STARTING, Cause.CLOSE): State.CLOSED,
     (State.READY, Cause.MISSED): State.RECONNECTING,
+    # Ready for moments only, again and again: such a connection does not shorten the waits.
+    (State.READY, Cause.EXHAUSTED): State.FAILED,
     (State.READY, Cause.CLOSE): State.CLOSED,
     (State.RECONNECTING, Cause.CONNECTED): State.READY,
     (State.RECONNECTING, Cause.MISSED): State.RECONNECTING,

@@ -19,6 +19,7 @@ TOOL_METHODS = ("tool/call/sync", "tool/invoke", "tool/call/approve", "tool/invo
 SYNC = "tool/call/sync"
 INVOKE = "tool/invoke"
 REPORT = "auth/report"
+MODELS_CHANGED = ("config/refreshModels", "model/refresh")
 
 
 class TurnReader:

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from lingma_gateway.login.authenticator import Authenticator, LoginSettings
 from lingma_gateway.login.browser import BrowserSettings, ChromiumLogin
-from lingma_gateway.login.credentials import Credentials
+from lingma_gateway.login.credentials import Credentials, CredentialSource
 from lingma_gateway.login.expiry import RefreshPolicy
 from lingma_gateway.login.secretfiles import ConfiguredCredentials
 from lingma_gateway.sessions.source import SessionSource
@@ -25,9 +25,12 @@ class Logins:
             refresh=RefreshPolicy(settings.login_refresh_enabled, settings.login_refresh_before),
         )
 
-    def of(self, name: str, work_dir: Path, source: SessionSource) -> Authenticator:
-        """The authenticator of one instance."""
-        return Authenticator(name, work_dir, source, self._settings, self._credentials, self._browser)
+    def of(
+        self, name: str, work_dir: Path, source: SessionSource, credentials: Credentials | None = None
+    ) -> Authenticator:
+        """The authenticator of one instance; without `credentials` of its own it has those of the machine."""
+        own: CredentialSource = self._credentials if credentials is None else lambda: credentials
+        return Authenticator(name, work_dir, source, self._settings, own, self._browser)
 
 
 def _credentials(settings: Settings) -> ConfiguredCredentials:

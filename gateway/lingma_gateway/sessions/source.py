@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from lingma_contract import bundle as bundles
 from lingma_contract.bundle import Bundle, BundleError
 from lingma_contract.health import LoginReason
 from lingma_contract.jsonlog import event
@@ -33,16 +34,23 @@ _RESTORED = Verdict(LoginReason.NOT_CONNECTED, "the session was restored, Lingma
 class SessionSource:
     """The bundle of one work directory. Its methods touch files and may be called from a thread."""
 
-    def __init__(self, work_dir: Path, bundle_file: Path | None) -> None:
+    def __init__(self, work_dir: Path, bundle_file: Path | None, bundle_text: str = "") -> None:
+        """`bundle_text`: the bundle in base64, for where there is no such file."""
         self._work_dir = work_dir
         self._bundle_file = bundle_file
+        self._bundle_text = bundle_text
         self._tried: str | None = None
 
     def restore(self) -> Restored:
         """Before Lingma starts."""
-        if self._bundle_file is None:
-            return Restored(Outcome.NO_BUNDLE, "no session bundle is configured")
-        restored = restoring.restore(self._work_dir, self._bundle_file)
+        try:
+            bundle = self._bundle()
+        except BundleError as error:
+            restored = Restored(Outcome.INVALID, str(error))
+        else:
+            if bundle is None:
+                return Restored(Outcome.NO_BUNDLE, "no session bundle is configured")
+            restored = restoring.restore_bundle(self._work_dir, bundle)
         event(log, "session_restore", outcome=restored.outcome.value, message=restored.message)
         return restored
 
@@ -55,10 +63,8 @@ class SessionSource:
 
         Restores the bundle where Lingma deleted the login, once a bundle: a Lingma that deletes it again rejects it.
         """
-        if self._bundle_file is None:
-            return None
         try:
-            bundle = restoring.read_bundle(self._bundle_file)
+            bundle = self._bundle()
         except BundleError as error:
             return Verdict(LoginReason.BUNDLE_INVALID, str(error))
         if bundle is None:
@@ -68,6 +74,17 @@ class SessionSource:
         self._tried = bundle.digest
         self.restore()
         return _RESTORED
+
+    def _bundle(self) -> Bundle | None:
+        """The bundle; None if there is none.
+
+        Raises:
+            BundleError: there is one and it is not usable.
+        """
+        found = None if self._bundle_file is None else restoring.read_bundle(self._bundle_file)
+        if found is None and self._bundle_text:
+            return bundles.unpack(self._bundle_text.encode("utf-8", "surrogateescape"))
+        return found
 
     def _in_use(self, bundle: Bundle) -> bool:
         """Whether Lingma still has what it got of this bundle. It has not looked at one that came after its start."""

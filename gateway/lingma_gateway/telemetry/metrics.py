@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
 from lingma_contract.names import Metric
@@ -18,14 +19,26 @@ class _PoolCollector(Collector):
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Family]:
         in_flight = GaugeMetricFamily(Metric.POOL_IN_FLIGHT, "Turns that run now", labels=["name"])
         ready = GaugeMetricFamily(Metric.POOL_READY, "1 when connected and logged in", labels=["name"])
+        login = GaugeMetricFamily(
+            Metric.LOGIN_STATE, "1 for why the account is logged in or not", labels=["name", "reason"]
+        )
+        expiry = GaugeMetricFamily(Metric.SESSION_EXPIRY, "When the login ends, in seconds since 1970", labels=["name"])
         for instance in self._pool.instances:
+            login.add_metric([instance.name, instance.health.reason.value], 1.0)
+            if (expires_ms := instance.login_progress.expires_ms) is not None:
+                expiry.add_metric([instance.name], expires_ms / 1000)
             in_flight.add_metric([instance.name], instance.in_flight)
             ready.add_metric([instance.name], float(instance.ready))
         yield in_flight
         yield ready
+        yield login
+        yield expiry
+        yield CounterMetricFamily(
+            Metric.ACCEPTED.removesuffix("_total"), "Turns that were given a slot", value=self._pool.accepted
+        )
         yield GaugeMetricFamily(Metric.QUEUED, "Requests that wait for a slot", value=self._pool.queued)
 
 

@@ -70,3 +70,52 @@ def test_no_content_makes_it_fail(tmp_path_factory: pytest.TempPathFactory, text
 def test_bytes_that_are_no_text_are_not_there_yet(tmp_path: Path) -> None:
     (tmp_path / infofile.INFO_NAME).write_bytes(b"\xff\xfe\n\xff")
     assert infofile.read(tmp_path) is None
+
+
+def json_written(work_dir: Path, text: str) -> None:
+    (work_dir / infofile.JSON_NAME).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"websocketPort": 36510, "pid": 7, "ipcServerPath": "/tmp/x"}', (36510, 7)),
+        ('{"websocketPort": "36510", "pid": "7"}', (36510, 7)),
+        ('{"websocketPort": 36510}', (36510, None)),
+        ('{"websocketPort": 36510, "pid": true}', (36510, None)),
+        ('{"websocketPort": 36510, "pid": -1}', (36510, None)),
+    ],
+)
+def test_builds_for_an_ide_write_json(tmp_path: Path, text: str, expected: tuple[int, int | None]) -> None:
+    json_written(tmp_path, text)
+    info = infofile.read(tmp_path)
+    assert info is not None
+    assert (info.port, info.pid) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", '{"websocketPort": 0}', '{"websocketPort": 65536}', '{"websocketPort": 1.5}', "[" * 99999],
+)
+def test_json_without_a_port_is_not_there_yet(tmp_path: Path, text: str) -> None:
+    json_written(tmp_path, text)
+    assert infofile.read(tmp_path) is None
+
+
+def test_of_two_files_the_one_that_was_written_last_counts(tmp_path: Path) -> None:
+    json_written(tmp_path, '{"websocketPort": 36510, "pid": 7}')
+    lines = written(tmp_path, "37010\n42\n")
+    for seconds, port in ((1, 36510), (2**33, 37010)):
+        os.utime(lines, (seconds, seconds))
+        info = infofile.read(tmp_path)
+        assert info is not None
+        assert info.port == port
+
+
+def test_what_an_earlier_process_left_is_removed(tmp_path: Path) -> None:
+    written(tmp_path, "37010\n42\n")
+    json_written(tmp_path, '{"websocketPort": 36510}')
+    infofile.remove(tmp_path)
+    infofile.remove(tmp_path)
+    assert infofile.read(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lingma_gateway.aliases import Aliases
 from lingma_gateway.lingma import models
-from lingma_gateway.lingma.models import Model
+from lingma_gateway.lingma.models import Model, Names
 
 AUTO = Model("org_auto", "Auto", is_default=True)
 CODER = Model("dashscope_qwen3_coder", "Qwen3-Coder", is_default=False)
@@ -54,19 +55,79 @@ def test_a_display_name_that_is_none_is_left_out(name: Any) -> None:
     ],
 )
 def test_a_model_is_named_by_key_or_display_name_in_any_case(requested: str | None, expected: str | None) -> None:
-    assert models.resolve(requested, ALL, "default_model") == expected
+    assert Names("default_model").key(requested, ALL) == expected
 
 
-def test_auto_means_org_auto_only_where_there_is_one() -> None:
-    assert models.resolve("AUTO", (Model("org_auto", None, is_default=True),), "x") == "org_auto"
-    assert models.resolve("auto", (CODER,), "x") is None
+ALIASES = Aliases.parse("gpt-4o, GPT-Code=Qwen3-Coder, claude-*=kmodel, lost=another_model, gpt-*")
+
+
+@pytest.mark.parametrize(
+    ("requested", "expected"),
+    [
+        ("gpt-4o", "org_auto"),
+        ("GPT-4O", "org_auto"),
+        ("gpt-code", "dashscope_qwen3_coder"),
+        ("gpt-99", "org_auto"),
+        ("claude-sonnet-4-5-20250929", "kmodel"),
+        ("lost", None),
+        ("llama", None),
+    ],
+)
+def test_an_alias_stands_for_the_default_model_or_for_the_one_it_names(requested: str, expected: str | None) -> None:
+    assert Names("org_auto", ALIASES).key(requested, ALL) == expected
+
+
+def test_a_models_own_name_goes_before_an_alias() -> None:
+    assert Names("org_auto", Aliases.parse("kmodel=org_auto")).key("kmodel", ALL) == "kmodel"
+
+
+@pytest.mark.parametrize(("listed", "requested"), [("auto", "org_auto"), ("org_auto", "AUTO")])
+def test_auto_and_org_auto_are_one(listed: str, requested: str) -> None:
+    offered = (Model(listed, None, is_default=True),)
+    assert Names("x").key(requested, offered) == listed
+    assert Names(requested).key(None, offered) == listed
+    assert Names("x").key(requested, (CODER,)) is None
 
 
 def test_the_default_is_taken_while_no_model_is_known() -> None:
-    assert models.resolve("org_auto", (), "org_auto") == "org_auto"
-    assert models.resolve("other", (), "org_auto") is None
+    names = Names("org_auto")
+    assert names.key("org_auto", ()) == names.key(None, ()) == "org_auto"
+    assert names.key("other", ()) is None
+    assert names.known("org_auto", ())
+    assert not names.offered("org_auto", ())
+
+
+def test_an_account_offers_what_is_in_its_list() -> None:
+    names = Names("org_auto", ALIASES)
+    for requested in (None, "org_auto", "Qwen3-Coder", "gpt-code", "gpt-4o"):
+        assert names.offered(requested, ALL)
+        assert names.known(requested, ALL)
+    assert not names.offered("llama", ALL)
+    assert not names.known("llama", ALL)
+    assert not names.offered("gpt-code", (AUTO,))
+    assert not names.known("gpt-code", (AUTO,))
+
+
+def test_an_alias_is_shown_with_the_display_name_of_its_model() -> None:
+    names = Names("org_auto", ALIASES)
+    assert names.display_name("gpt-4o", ALL) == "Auto"
+    assert names.display_name("claude-x", ALL) is None
+    assert names.display_name("gpt-4o", ()) is None
+
+
+def test_several_accounts_offer_the_union_of_their_models() -> None:
+    other = Model("org_auto", "Another", is_default=False)
+    assert models.union([(AUTO, CODER), (other, NAMELESS), ()]) == ALL
+    assert models.union([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("result", "logged_out"), [({}, True), ({"chat": []}, False), ({"quest": None}, False), (None, False), ([], False)]
+)
+def test_only_the_empty_object_says_logged_out(result: Any, logged_out: bool) -> None:
+    assert models.says_logged_out(result) is logged_out
 
 
 @given(st.text())
 def test_a_name_means_a_model_that_exists_or_none(requested: str) -> None:
-    assert models.resolve(requested, ALL, "org_auto") in {None, *(model.key for model in ALL)}
+    assert Names("org_auto", ALIASES).key(requested, ALL) in {None, *(model.key for model in ALL)}

@@ -51,7 +51,7 @@ class ScriptedLingma:
     @asynccontextmanager
     async def listening(self, work_dir: Path) -> AsyncIterator[None]:
         """The same over a WebSocket that `.info` of the work directory names."""
-        self.answers |= {"initialize": lambda _: {}, "ping": lambda _: {}, "config/queryModels": lambda _: {}}
+        self.answers |= {"initialize": lambda _: {}, "ping": lambda _: {}, "config/queryModels": lambda _: {"chat": []}}
         async with serve(self._serve, "127.0.0.1", 0) as server:
             _announce(work_dir, next(iter(server.sockets)).getsockname()[1])
             yield

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from lingma_contract.bundle import encode
 from lingma_contract.health import LoginReason
 from lingma_gateway.sessions.restore import Outcome
 from lingma_gateway.sessions.source import SessionSource
@@ -105,3 +106,19 @@ def test_a_bundle_that_arrives_while_lingma_runs_logged_out_is_restored(work_dir
     verdict = source.logged_out()
     assert verdict is not None
     assert verdict.restored
+
+
+def test_a_bundle_given_as_text_is_used_where_there_is_no_file(work_dir: Path) -> None:
+    text, other = bundle("alice"), bundle("bob")
+    source = SessionSource(work_dir, work_dir.parent / "bundle", encode(text))
+    assert source.restore().outcome is Outcome.RESTORED
+    assert login_of(work_dir) == text.files
+    mounted(work_dir.parent, other)
+    assert source.restore().outcome is Outcome.RESTORED
+    assert login_of(work_dir) == other.files
+
+
+def test_a_bundle_given_as_text_that_is_none_is_the_reason_why_lingma_is_logged_out(work_dir: Path) -> None:
+    source = SessionSource(work_dir, None, "garbage\udcff")
+    assert source.restore().outcome is Outcome.INVALID
+    assert reason(source) is LoginReason.BUNDLE_INVALID
