@@ -55,7 +55,7 @@ def test_a_lingma_is_checked_by_its_work_directory(pod: Sidecar) -> None:
 
 def test_a_lingma_is_checked_by_its_port_and_a_difference_is_an_exit_status(tmp_path: Path) -> None:
     write_login(tmp_path / "work")
-    with sidecar(tmp_path, ["--fault", "no-models"]):
+    with sidecar(tmp_path, ["--fault", "no-models"], ready=False):
         info = infofile.read(tmp_path / "work")
         assert info is not None
         done = run("smoke", "--report", "-", "--port", str(info.port), "--model", "kmodel")

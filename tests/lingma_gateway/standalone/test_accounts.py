@@ -35,11 +35,11 @@ def accounts(tmp_path: Path, bundle_of: BundleOf, *names: str) -> str:
     return json.dumps(entries)
 
 
-def both_log_in(program: Program) -> None:
+def both_become_ready(program: Program) -> None:
     """In either order."""
     names = {"alice", "bob"}
     while names:
-        names.discard(program.wait_for("lingma_login", reason="LoggedIn")["instance"])
+        names.discard(program.wait_for("lingma_state", new_state="ready")["instance"])
 
 
 def test_each_account_has_a_lingma_with_a_work_directory_and_ports_of_its_own(
@@ -49,7 +49,7 @@ def test_each_account_has_a_lingma_with_a_work_directory_and_ports_of_its_own(
     environment = settings(tmp_path / "work", LINGMA_ACCOUNTS=text, METRICS_TOKEN="mt-hidden")
     with Program("lingma_gateway", ["serve"], environment) as program:
         it = serving(program)
-        both_log_in(program)
+        both_become_ready(program)
         with it.client() as client:
             answers = [client.post(CHAT, json=ask("@sim whoami")) for _ in range(2)]
         assert {text_of(answer) for answer in answers} == {"alice", "bob"}
@@ -75,8 +75,7 @@ def test_a_lingma_that_fails_holds_up_none_of_the_others_and_says_why(tmp_path: 
     environment = settings(tmp_path / "work", {"alice": {"exit": 3}}, LINGMA_ACCOUNTS=text)
     with Program("lingma_gateway", ["serve"], environment) as program:
         it = serving(program)
-        program.wait_for("lingma_exited", instance="alice", code=3)
-        program.wait_for("lingma_login", instance="bob", reason="LoggedIn")
+        program.wait_for("lingma_state", instance="bob", new_state="ready")
         with it.client() as client:
             assert [text_of(client.post(CHAT, json=ask("@sim whoami"))) for _ in range(3)] == ["bob"] * 3
         program.wait_for("lingma_exited", instance="alice", code=3)
@@ -99,7 +98,7 @@ def test_a_request_goes_to_an_account_that_has_its_model(tmp_path: Path, bundle_
     )
     with Program("lingma_gateway", ["serve"], environment) as program:
         it = serving(program)
-        both_log_in(program)
+        both_become_ready(program)
         with it.client() as client:
             listed = [(model["id"], model["name"]) for model in client.get("/v1/models").json()["data"]]
             models = [("org_auto", "Auto"), ("kmodel", "Kimi-K2.5")]
@@ -123,7 +122,7 @@ def test_a_request_goes_to_an_account_that_has_its_model(tmp_path: Path, bundle_
             program.wait_for("lingma_given_up", instance="bob", pid=pid)
             # a mute Lingma of ours is ended and started again, without anybody asking
             program.wait_for("lingma_exited", instance="bob", code=-signal.SIGKILL)
-            program.wait_for("lingma_login", instance="bob", reason="LoggedIn")
+            program.wait_for("lingma_state", instance="bob", new_state="ready")
             assert client.post(CHAT, json=ask("Hello", model="kmodel")).headers["x-lingma-account"] == "bob"
 
 
