@@ -157,7 +157,8 @@ LOGIN = [
     Row("status=2"),
     *_each("whitelist", "1 2 4 5", NOT_READY),
     Row("whitelist=3"),
-    Row("no-models"),
+    Row("no-models"),  # noticed when they are read anew
+    Row("no-models", NOT_READY, how=How.LOGGED_OUT),
     Row("token-life=0.3", NOT_READY, how=How.EXPIRED),
     # Nobody logs in during a turn: these are for the tests of the login.
     Row("nonce-life"),

@@ -188,7 +188,7 @@ MEANWHILE = {
 async def recover(gateway: Bench, row: Row) -> None:
     """No faults, logged in, connected."""
     gateway.at_start("")
-    if row.how in (How.NOW, How.BESIDE, How.LEAVE, How.RECONNECT, How.EXPIRED) and "crash" not in row.fault:
+    if row.how not in (How.RESTART, How.RESTARTED) and "crash" not in row.fault:
         await gateway.switch()
     if row.how in (How.EXPIRED, How.LOGGED_OUT):
         await gateway.control("POST", "/actions/login", {"uid": ACCOUNT})
