@@ -66,6 +66,11 @@ UPGRADE_REQUIRED = Fault(426, "invalid_request_error", "invalid_request_error", 
 """For a WebSocket handshake: on this status, unlike 404 and 405, Codex goes on over HTTP at once."""
 CONFLICT = Fault(409, "invalid_request_error", "invalid_request_error", code="conflict")
 QUEUE_FULL = Fault(429, "rate_limit_error", "rate_limit_error", code="backpressure", retryable=True)
+RATE_LIMITED = Fault(429, "rate_limit_error", "rate_limit_error", code="rate_limited", retryable=True)
+"""The upstream's own short limit: a pause helps."""
+QUOTA_EXCEEDED = Fault(429, "rate_limit_error", "rate_limit_error", code="quota_exceeded")
+"""The account's quota is used up. No retry within minutes helps, so SDKs are told to stop; clients that go on all the
+same wait for Retry-After instead of asking an account again and again that is limited for being asked too often."""
 SESSION_NOT_PACKED = Fault(500, "server_error", "api_error", code="session_not_packed", retryable=True)
 INTERNAL = Fault(500, "server_error", "api_error", code="internal_error", retryable=True)
 UPSTREAM_FAILED = Fault(502, "upstream_error", "api_error", code="upstream_error", retryable=True)

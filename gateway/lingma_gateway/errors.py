@@ -11,9 +11,12 @@ GatewayError
 ├── RequestTooLarge
 ├── QueueFull               every slot is taken, and the queue too
 ├── NoReadyAccount          no Lingma is connected and logged in
+│   └── LoginLost           the Lingma that was asked says that its account may not
 └── UpstreamError           Lingma's fault
     ├── UpstreamLost        the connection broke under the turn
     ├── UpstreamRefused     a finish with an error status, or an RPC error
+    ├── QuotaExceeded       the account has used up what it may
+    ├── RateLimited         the account was asked too often
     ├── UpstreamProtocol    bytes that are not the protocol
     └── UpstreamTimeout     no first event, or silence between events
 """
@@ -80,6 +83,10 @@ class NoReadyAccount(GatewayError):
     fault = contract.NO_READY_ACCOUNT
 
 
+class LoginLost(NoReadyAccount):
+    """Lingma refused a turn for want of a login: the instance looks at its login again."""
+
+
 class UpstreamError(GatewayError):
     fault = contract.UPSTREAM_FAILED
 
@@ -90,6 +97,14 @@ class UpstreamLost(UpstreamError):
 
 class UpstreamRefused(UpstreamError):
     """Lingma answered with an error."""
+
+
+class QuotaExceeded(UpstreamError):
+    fault = contract.QUOTA_EXCEEDED
+
+
+class RateLimited(UpstreamError):
+    fault = contract.RATE_LIMITED
 
 
 class UpstreamProtocol(UpstreamError):

@@ -175,6 +175,7 @@ async def running_services(
         names=names,
         reject_unknown_model=settings.unknown_model == "reject",
         locale=settings.locale,
+        ask_as_request=settings.chat_ask_as == "request",
     )
     pool.instances = tuple(instances)
     async with AsyncExitStack() as stack:

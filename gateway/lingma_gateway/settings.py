@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     """How long before its end."""
 
     first_event_timeout: float = Field(default=120.0, gt=0)
-    """From a question to the first event of its answer."""
+    """From a question to Lingma's first event about it."""
     idle_timeout: float = Field(default=180.0, gt=0)
     """Between two events of an answer."""
     default_model: str = "org_auto"
@@ -125,6 +125,8 @@ class Settings(BaseSettings):
     """Whether `/v1/models` lists the aliases (those without `*`) beside the models that there are."""
     default_ask_mode: Literal["chat", "agent"] = "chat"
     """How Lingma is asked. `agent` is not served yet and refused at the start."""
+    chat_ask_as: Literal["notification", "request"] = "notification"
+    """How `chat/ask` is sent. Its reply is not waited for either way; a request lets Lingma refuse at once."""
     locale: str = "zh-CN"
     """Language that Lingma is told to prefer."""
     gateway_max_in_flight: int = Field(default=2, ge=1, le=1000)

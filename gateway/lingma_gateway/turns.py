@@ -10,7 +10,7 @@ from typing import Any
 
 from lingma_contract.jsonlog import event
 from lingma_gateway.conversation import Turn
-from lingma_gateway.errors import ModelNotFound, NoReadyAccount, UpstreamError
+from lingma_gateway.errors import LoginLost, ModelNotFound, NoReadyAccount, UpstreamError
 from lingma_gateway.events import Finished, StreamEvent, Usage
 from lingma_gateway.lingma import calls, models, updates, usagelog
 from lingma_gateway.lingma.connection import Connection
@@ -33,6 +33,7 @@ class TurnSettings:
     names: models.Names
     reject_unknown_model: bool
     locale: str
+    ask_as_request: bool = False
 
 
 @dataclass(slots=True)
@@ -76,6 +77,9 @@ class Turns:
                     if isinstance(produced, Finished):
                         record.usage = produced.usage
                     yield produced
+            except LoginLost:
+                instance.suspect_login()
+                raise
             finally:
                 await run.aclose()
 
@@ -97,17 +101,18 @@ class Turns:
         connection = instance.connection()
         prompt = calls.prompt(turn)
         ask = calls.Ask(str(uuid.uuid4()), model_key, str(instance.workspace), self._settings.locale)
-        reader = updates.TurnReader(model_key, prompt)
+        reader = updates.TurnReader(model_key, prompt, hold=not turn.stream)
         with connection.turn(ask.request_id) as pushes:
             try:
-                # A notification: real ones were seen never to answer it (parity, section 4).
-                await connection.notify("chat/ask", calls.ask(ask, prompt))
+                await connection.ask(calls.ask(ask, prompt), pushes, as_request=self._settings.ask_as_request)
                 timeout_s, waited_for = self._settings.first_event_timeout_s, "answer"
                 while not reader.finished:
                     method, params = await pushes.next(timeout_s, waited_for)
                     timeout_s, waited_for = self._settings.idle_timeout_s, "more of its answer"
                     if method in updates.TOOL_METHODS:
                         self._trace(method, params, instance, record)
+                    elif method == updates.STEP:
+                        _log_step(params, record)
                     for produced in reader.read(method, params):
                         yield _counted(produced, instance, ask.request_id)
             finally:
@@ -144,6 +149,12 @@ class Turns:
             session_id=params.get("sessionId"),
             outcome="denied" if method == updates.INVOKE else None,
         )
+
+
+def _log_step(params: dict[str, Any], record: TurnRecord) -> None:
+    """A step of Lingma's says nothing about the answer; its description and result may quote the prompt."""
+    step, status = params.get("step"), params.get("status")
+    event(log, "lingma_step", level=logging.DEBUG, request_id=record.request_id, step=step, status=status)
 
 
 def _counted(produced: StreamEvent, instance: Instance, request_id: str) -> StreamEvent:

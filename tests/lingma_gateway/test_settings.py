@@ -55,6 +55,7 @@ READ = {
     "IDLE_TIMEOUT": ("5", 5.0),
     "DEFAULT_MODEL": ("q35model", "q35model"),
     "UNKNOWN_MODEL": ("reject", "reject"),
+    "CHAT_ASK_AS": ("request", "request"),
     "MODEL_ALIASES": ("a=b", "a=b"),
     "MODEL_ALIASES_LISTED": ("true", True),
     "LOCALE": ("en", "en"),

@@ -3,6 +3,7 @@
 Pure ASGI, because a request ends where its stream ends, not where its handler returns.
 """
 
+import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from lingma_contract import requestid
 from lingma_contract.errors import Dialect, dialect_of
 from lingma_contract.jsonlog import event
 from lingma_contract.names import Header
-from lingma_gateway.errors import GatewayError
+from lingma_gateway.errors import GatewayError, NoReadyAccount
 from lingma_gateway.services import Services
 from lingma_gateway.turns import TurnRecord
 
@@ -43,6 +44,8 @@ class Access:
     aborted: bool = False
     """The answer broke off after its beginning: the connection was closed without an end."""
     client_gone: bool = False
+    error: str | None = None
+    """Code of the error that was answered, or that broke the answer off."""
     status: int | None = None
     started_at: float = field(default_factory=time.perf_counter)
 
@@ -82,6 +85,9 @@ class AccessLog:
             await self._app(scope, receive, send_tagged)
         except GatewayError as error:
             await self._answer(error, access, send_tagged)
+        except asyncio.CancelledError:
+            # The server ends and has waited long enough; it would say 500 in a form of its own.
+            await self._answer(NoReadyAccount("this gateway has ended", retry_after_s=1), access, send_tagged)
         except Exception:
             log.exception("unhandled", extra={"fields": {"request_id": access.request_id}})
             await self._answer(GatewayError("the gateway failed: see its log for this request id"), access, send_tagged)
@@ -89,6 +95,7 @@ class AccessLog:
             self._finish(scope, access)
 
     async def _answer(self, error: GatewayError, access: Access, send: Send) -> None:
+        access.error = error.fault.code
         if access.status is not None:
             # Too late for an answer: returning without the end of the body makes the server drop the connection.
             access.aborted = True
@@ -128,13 +135,14 @@ class AccessLog:
             output_tokens=turn.usage.output_tokens if turn and turn.usage else None,
             tokens_estimated=turn.usage.estimated if turn and turn.usage else None,
             aborted=access.aborted or None,
+            error=access.error,
         )
 
     def _measure(self, access: Access, status: int, elapsed_s: float) -> None:
         metrics, dialect, turn = self._services.metrics, access.dialect.value, access.turn
         metrics.requests.labels(dialect, str(status)).inc()
         metrics.request_seconds.labels(dialect).observe(elapsed_s)
-        if status == contract.QUEUE_FULL.status:
+        if access.error == contract.QUEUE_FULL.code:
             metrics.rejected.inc()
         if turn is not None and turn.first_event_s is not None:
             metrics.first_token_seconds.labels(dialect).observe(turn.first_event_s)

@@ -41,6 +41,7 @@ def _app(services: Services, routers: list[APIRouter]) -> ASGIApp:
 async def _gateway_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)
     access = access_of(request)
+    access.error = error.fault.code
     rendered = error.render(access.dialect, access.request_id)
     return Response(rendered.body, rendered.status, dict(rendered.headers))
 

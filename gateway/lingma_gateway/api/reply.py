@@ -83,6 +83,7 @@ class Reply(Response):
         if not self._begun or not isinstance(error, GatewayError):
             raise error
         self._access.aborted = True
+        self._access.error = error.fault.code
         event(
             log,
             "answer_broken_off",

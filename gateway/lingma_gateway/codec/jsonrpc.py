@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INTERNAL_ERROR = -32603
 
@@ -12,7 +13,11 @@ Id = int | str
 
 
 class MessageError(ValueError):
-    """The body is no JSON-RPC message."""
+    """The body is no JSON-RPC message. `id` is set when the peer waits for an answer to it all the same."""
+
+    def __init__(self, reason: str, id: "Id | None" = None) -> None:
+        super().__init__(reason)
+        self.id = id
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +84,15 @@ def _id(message: dict[str, Any]) -> Id | None:
 
 
 def _call(message: dict[str, Any]) -> Call:
-    method = message["method"]
+    method, id = message["method"], _id(message)
     if not isinstance(method, str):
-        raise MessageError("a method is no string")
+        raise MessageError("a method is no string", id)
     params = message.get("params")
     if params is None:
         params = {}
     if not isinstance(params, dict):
-        raise MessageError(f"the params of {method} are no object")
-    return Call(_id(message), method, params)
+        raise MessageError(f"the params of {method} are no object", id)
+    return Call(id, method, params)
 
 
 def _error(message: dict[str, Any]) -> Error:

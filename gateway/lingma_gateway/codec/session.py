@@ -1,14 +1,62 @@
-"""One JSON-RPC session over LSP frames: ids, pending requests, and what each arriving message means.
+"""One JSON-RPC session over LSP frames: ids, pending requests, owed answers, and what each arriving message means.
 
 No I/O: `receive` takes bytes and says what happened; everything that has to be sent is returned as bytes.
+
+Each id is in one state on each side, and `TRANSITIONS` is all that can happen to it. Ids of the two sides are apart: a
+push may carry the id of a request of ours.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, assert_never
 
 from lingma_gateway.codec import jsonrpc
 from lingma_gateway.codec.frames import FrameDecoder, encode_frame
 from lingma_gateway.codec.jsonrpc import Id
+
+
+class IdState(Enum):
+    """What an id stands for."""
+
+    FREE = "free"
+    """Nothing: never used, or done with."""
+    PENDING = "pending"
+    """A request of ours that Lingma has not answered."""
+    OWED = "owed"
+    """A push that we have not answered; Lingma stalls until we do."""
+
+
+class Step(Enum):
+    """What happens to an id."""
+
+    REQUEST = "we request"
+    REPLY = "Lingma answers"
+    FORGET = "we stop waiting"
+    PUSH = "Lingma pushes"
+    ANSWER = "we answer or refuse"
+    LEAVE = "we leave it to another client"
+
+
+TRANSITIONS: Mapping[tuple[IdState, Step], IdState] = {
+    (IdState.FREE, Step.REQUEST): IdState.PENDING,
+    (IdState.PENDING, Step.REPLY): IdState.FREE,
+    (IdState.PENDING, Step.FORGET): IdState.FREE,
+    # Late, repeated, or never asked for: a Stray, which changes nothing.
+    (IdState.FREE, Step.REPLY): IdState.FREE,
+    (IdState.FREE, Step.FORGET): IdState.FREE,
+    (IdState.FREE, Step.PUSH): IdState.OWED,
+    # The same id once more before our answer: each push is owed one.
+    (IdState.OWED, Step.PUSH): IdState.OWED,
+    (IdState.OWED, Step.ANSWER): IdState.FREE,
+    (IdState.OWED, Step.LEAVE): IdState.FREE,
+}
+"""Every other step is a defect of ours and raises LocalProtocolError."""
+
+
+class LocalProtocolError(Exception):
+    """We did what the protocol does not allow, such as answering what nobody asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +96,10 @@ class Stray:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A frame that holds no JSON-RPC message. The session goes on."""
+    """A frame that holds no JSON-RPC message. The session goes on. With an id it is owed a refusal."""
 
     reason: str
+    id: Id | None = None
 
 
 Inbound = Push | Reply | Refusal | Stray | Malformed
@@ -63,11 +112,17 @@ class RpcSession:
         self._decoder = FrameDecoder()
         self._last_id = 0
         self._pending: dict[str, tuple[int, str]] = {}
+        self._owed: Counter[str] = Counter()
 
     @property
     def pending(self) -> int:
         """How many requests of ours are unanswered."""
         return len(self._pending)
+
+    @property
+    def owed(self) -> int:
+        """How many pushes we have not answered."""
+        return self._owed.total()
 
     def request(self, method: str, params: dict[str, Any]) -> tuple[int, bytes]:
         """The id and the bytes of a new request."""
@@ -80,12 +135,30 @@ class RpcSession:
         return encode_frame(jsonrpc.encode_call(method, params))
 
     def answer(self, id: Id, result: Any) -> bytes:
-        """The bytes that answer a push."""
+        """The bytes that answer a push.
+
+        Raises:
+            LocalProtocolError: no such push is owed an answer.
+        """
+        self._settle(id, Step.ANSWER)
         return encode_frame(jsonrpc.encode_result(id, result))
 
     def refuse(self, id: Id, code: int, message: str) -> bytes:
-        """The bytes that refuse a push."""
+        """The bytes that refuse a push.
+
+        Raises:
+            LocalProtocolError: no such push is owed an answer.
+        """
+        self._settle(id, Step.ANSWER)
         return encode_frame(jsonrpc.encode_error(id, code, message))
+
+    def leave(self, id: Id) -> None:
+        """Owe no answer any more: another client of the same Lingma gives it.
+
+        Raises:
+            LocalProtocolError: no such push is owed an answer.
+        """
+        self._settle(id, Step.LEAVE)
 
     def forget(self, id: int) -> None:
         """Stop waiting for an answer; should it still come, it is a Stray."""
@@ -99,13 +172,23 @@ class RpcSession:
         """
         return [self._interpret(body) for body in self._decoder.feed(data)]
 
+    def _settle(self, id: Id, step: Step) -> None:
+        key = jsonrpc.correlation(id)
+        state = IdState.OWED if self._owed[key] else IdState.FREE
+        if (state, step) not in TRANSITIONS:
+            raise LocalProtocolError(f"{step.value}, but nothing is owed for id {key[:40]}")
+        self._owed[key] -= 1
+        self._owed += Counter()  # drops what is at zero
+
     def _interpret(self, body: bytes) -> Inbound:
         try:
             message = jsonrpc.parse(body)
         except jsonrpc.MessageError as error:
-            return Malformed(str(error))
+            self._owe(error.id)
+            return Malformed(str(error), error.id)
         match message:
             case jsonrpc.Call(id, method, params):
+                self._owe(id)
                 return Push(id, method, params)
             case jsonrpc.Result(id, result):
                 waiting = self._pending.pop(jsonrpc.correlation(id), None)
@@ -115,3 +198,7 @@ class RpcSession:
                 return Stray(id) if waiting is None else Refusal(*waiting, code, text)
             case _:
                 assert_never(message)
+
+    def _owe(self, id: Id | None) -> None:
+        if id is not None:
+            self._owed[jsonrpc.correlation(id)] += 1

@@ -10,6 +10,8 @@ class Backoff:
     def __init__(
         self, first_s: float = 1.0, longest_s: float = 30.0, spread: Callable[[], float] = random.random
     ) -> None:
+        if not 0 < first_s < longest_s:
+            raise ValueError("the first wait must be shorter than the longest")
         self._first_s = first_s
         self._longest_s = longest_s
         self._spread = spread

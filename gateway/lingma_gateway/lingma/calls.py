@@ -68,13 +68,27 @@ def stop(request_id: str, session_id: str) -> dict[str, Any]:
 
 
 def denied_tool(params: dict[str, Any]) -> dict[str, Any]:
-    """The answer to a `tool/invoke`: denied. No result is ever invented for work that nobody did."""
+    """The answer to a `tool/invoke`: denied. No result is ever invented for work that nobody did.
+
+    It is the reply itself, or the params of `tool/invokeResult` where the call says `async`.
+    """
     return {
         "toolCallId": params.get("toolCallId", ""),
         "name": params.get("name", ""),
         "success": False,
         "errorMessage": "denied by the gateway's tool policy",
         "result": {},
+    }
+
+
+def denied_approval(params: dict[str, Any]) -> dict[str, Any]:
+    """Params of `tool/call/approve` that deny the call in the params of a `tool/call/sync`."""
+    return {
+        "type": "tool_call",
+        "sessionId": params.get("sessionId", ""),
+        "requestId": params.get("requestId", ""),
+        "toolCallId": params.get("toolCallId", ""),
+        "approval": False,
     }
 
 

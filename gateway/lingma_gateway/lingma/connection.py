@@ -11,9 +11,10 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from lingma_contract.jsonlog import event
 from lingma_gateway.codec.frames import MAX_BODY_BYTES, FrameError
+from lingma_gateway.codec.jsonrpc import INVALID_REQUEST, Id
 from lingma_gateway.codec.session import Inbound, Malformed, Push, Refusal, Reply, RpcSession, Stray
-from lingma_gateway.errors import UpstreamError, UpstreamLost, UpstreamRefused, UpstreamTimeout
-from lingma_gateway.lingma import calls, updates
+from lingma_gateway.errors import GatewayError, UpstreamLost, UpstreamRefused, UpstreamTimeout
+from lingma_gateway.lingma import calls, refusals, updates
 
 log = logging.getLogger(__name__)
 
@@ -29,24 +30,34 @@ class TurnPushes:
     """The pushes that belong to one request of ours."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[Pushed | UpstreamError] = asyncio.Queue()
+        self._queue: asyncio.Queue[Pushed | GatewayError] = asyncio.Queue()
+        self.asked: int | None = None
+        """Id of the `chat/ask`, where it was sent as a request."""
 
-    def put(self, item: Pushed | UpstreamError) -> None:
+    def put(self, item: Pushed | GatewayError) -> None:
+        """Never waits: how fast a client reads its answer must not hold up the acknowledgement of pushes."""
         self._queue.put_nowait(item)
+
+    def asked_with(self, reply: "asyncio.Future[Any]") -> None:
+        """Lingma replied to the ask: the turn ends if it refused."""
+        error = reply.exception()
+        refused = refusals.in_reply(reply.result()) if error is None else error
+        if isinstance(refused, GatewayError):
+            self.put(refused)
 
     async def next(self, timeout_s: float, waited_for: str) -> Pushed:
         """The next push.
 
         Raises:
             UpstreamTimeout: nothing came within `timeout_s` seconds.
-            UpstreamError: the connection was lost, or the call itself was refused.
+            GatewayError: the connection was lost, or the call itself was refused.
         """
         try:
             async with asyncio.timeout(timeout_s):
                 item = await self._queue.get()
         except TimeoutError as error:
             raise UpstreamTimeout(f"Lingma sent no {waited_for} within {timeout_s:g} seconds") from error
-        if isinstance(item, UpstreamError):
+        if isinstance(item, GatewayError):
             raise item
         return item
 
@@ -66,6 +77,16 @@ class Connection:
         self.server: Any = None
         """What Lingma answered to `initialize`."""
 
+    @property
+    def under_way(self) -> int:
+        """Turns, and calls of either side that are not answered yet."""
+        return len(self._turns) + self._session.pending + self._session.owed
+
+    @property
+    def lost(self) -> bool:
+        """Whether it has ended: every further call fails."""
+        return self._lost is not None
+
     async def request(self, method: str, params: dict[str, Any], timeout_s: float | None = None) -> Any:
         """The result of one call.
 
@@ -77,6 +98,8 @@ class Connection:
         limit_s = timeout_s or self._rpc_timeout_s
         id, data = self._session.request(method, params)
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        # The connection may be lost while the call is still being sent, or after its caller has given up.
+        reply.add_done_callback(_taken_note_of)
         self._replies[id] = reply
         try:
             await self._send(data)
@@ -92,6 +115,27 @@ class Connection:
         """Send what has no answer."""
         await self._send(self._session.notify(method, params))
 
+    async def ask(self, params: dict[str, Any], pushes: TurnPushes, *, as_request: bool) -> None:
+        """Begin a turn whose pushes are `pushes`.
+
+        As a request its reply is not waited for, since some real ones never send it: the turn goes on by its pushes. A
+        reply that refuses ends it at once, where a notification would be met with silence.
+        """
+        if not as_request:
+            await self.notify("chat/ask", params)
+            return
+        pushes.asked, data = self._session.request("chat/ask", params)
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        reply.add_done_callback(pushes.asked_with)
+        self._replies[pushes.asked] = reply
+        await self._send(data)
+
+    async def tell(self, method: str, params: dict[str, Any]) -> None:
+        """Call without waiting for the answer."""
+        id, data = self._session.request(method, params)
+        self._session.forget(id)
+        await self._send(data)
+
     @contextmanager
     def turn(self, request_id: str) -> Iterator[TurnPushes]:
         """Collects the pushes of `request_id` until the block ends."""
@@ -103,8 +147,14 @@ class Connection:
             yield pushes
         finally:
             del self._turns[request_id]
+            if pushes.asked is not None:
+                self._replies.pop(pushes.asked, None)
+                self._session.forget(pushes.asked)
 
     async def _send(self, data: bytes) -> None:
+        if self._lost is not None:
+            # The socket may still be open, after bytes that were no frames; nobody reads from it any more.
+            raise self._lost
         try:
             await self._socket.send(data, text=True)
         except ConnectionClosed as error:
@@ -138,25 +188,36 @@ class Connection:
                     reply.set_exception(UpstreamRefused(f"Lingma refused {method}: {message[:300]} ({code})"))
             case Stray(id):
                 event(log, "lingma_stray_answer", level=logging.DEBUG, id=id)
-            case Malformed(reason):
+            case Malformed(reason, id):
                 event(log, "lingma_malformed_message", level=logging.WARNING, reason=reason)
+                if id is not None:
+                    await self._send(self._session.refuse(id, INVALID_REQUEST, reason))
 
     async def _handle_push(self, push: Push) -> None:
         request_id = push.params.get("requestId")
         turn = self._turns.get(request_id) if isinstance(request_id, str) else None
         if push.id is not None:
-            if push.method == updates.INVOKE:
-                # A call that belongs to another client of the same Lingma is that client's to answer.
-                if turn is not None:
-                    await self._send(self._session.answer(push.id, calls.denied_tool(push.params)))
-            else:
-                # At once: an unanswered push stalls Lingma.
-                await self._send(self._session.answer(push.id, {}))
+            await self._acknowledge(push.id, push, ours=turn is not None)
         if turn is not None:
             self.finished_turns += push.method == updates.FINISH
             turn.put((push.method, push.params))
+            if updates.asks_approval(push.method, push.params):
+                await self.tell("tool/call/approve", calls.denied_approval(push.params))
         elif request_id is None:
             self._on_push(push.method, push.params)
+
+    async def _acknowledge(self, id: Id, push: Push, *, ours: bool) -> None:
+        """Answer at once, whatever the method: an unanswered push stalls Lingma, and a refusal may end a turn."""
+        if push.method != updates.INVOKE:
+            await self._send(self._session.answer(id, {}))
+        elif not ours:
+            # A call that belongs to another client of the same Lingma is that client's to answer.
+            self._session.leave(id)
+        elif push.params.get("async") is True:
+            await self._send(self._session.answer(id, {}))
+            await self.tell("tool/invokeResult", calls.denied_tool(push.params))
+        else:
+            await self._send(self._session.answer(id, calls.denied_tool(push.params)))
 
     def _fail(self, error: UpstreamLost) -> None:
         self._lost = error
@@ -165,6 +226,12 @@ class Connection:
                 reply.set_exception(error)
         for turn in self._turns.values():
             turn.put(error)
+
+
+def _taken_note_of(reply: "asyncio.Future[Any]") -> None:
+    """An exception that nobody awaits is no defect here, and not to be reported as one."""
+    if not reply.cancelled():
+        reply.exception()
 
 
 @asynccontextmanager

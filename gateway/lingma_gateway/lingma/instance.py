@@ -13,11 +13,12 @@ from typing import Any
 
 from lingma_contract.health import InstanceHealth, State
 from lingma_contract.jsonlog import event
-from lingma_gateway.errors import NoReadyAccount, UpstreamError, UpstreamLost, UpstreamTimeout
-from lingma_gateway.lingma import infofile, login, models, updates
+from lingma_gateway.errors import NoReadyAccount, UpstreamError, UpstreamLost, UpstreamRefused, UpstreamTimeout
+from lingma_gateway.lingma import infofile, login, models, states, updates
 from lingma_gateway.lingma.backoff import Backoff
 from lingma_gateway.lingma.connection import Connection, open_connection
 from lingma_gateway.lingma.process import LingmaProcess
+from lingma_gateway.lingma.states import Cause
 from lingma_gateway.login import token
 from lingma_gateway.login.authenticator import Authenticator, Progress
 from lingma_gateway.sessions.restore import STATE_DIR
@@ -89,8 +90,9 @@ class Instance:
 
     @property
     def ready(self) -> bool:
-        """Connected, not mute, and logged in."""
-        return self._state is State.READY and self._login.logged_in and not self._mute
+        """Connected, not mute, and logged in: not any more as soon as the connection is lost, before `run` noticed."""
+        connected = self._connection is not None and not self._connection.lost
+        return connected and self._state is State.READY and self._login.logged_in and not self._mute
 
     @property
     def _mute(self) -> bool:
@@ -155,25 +157,33 @@ class Instance:
             async with asyncio.timeout(longest_s):
                 await looked.wait()
 
+    def suspect_login(self) -> None:
+        """Look at the login soon: a turn was refused for want of one."""
+        self._recheck.set()
+
     async def run(self) -> None:
         """Stay connected until cancelled. Every failure is tried again; none is the end."""
         backoff = self._backoff()
-        self.workspace.mkdir(parents=True, exist_ok=True)
+        self._enter(Cause.RUN)
         try:
             while True:
-                self._enter(State.STARTING if self._state is State.STOPPED else self._state)
                 try:
+                    self.workspace.mkdir(parents=True, exist_ok=True)
                     info = await self._locate()
                     await self._connected(info, backoff)
                     why = "the connection was lost"
                 except (UpstreamError, OSError) as error:
                     why = error.message if isinstance(error, UpstreamError) else f"{error.strerror}"
                     event(log, "lingma_unavailable", level=logging.WARNING, instance=self.name, reason=str(error)[:300])
-                self._disconnected(State.FAILED if backoff.exhausted else State.RECONNECTING, why)
+                except Exception:
+                    # A defect of ours must not end the account: it is tried again like any other failure.
+                    log.exception("lingma_supervisor", extra={"fields": {"instance": self.name}})
+                    why = "the gateway failed: see its log"
+                self._disconnected(Cause.EXHAUSTED if backoff.exhausted else Cause.MISSED, why)
                 await self._end_if_dead()
                 await self._wait_for_change(backoff.next())
         finally:
-            self._disconnected(State.CLOSED)
+            self._disconnected(Cause.CLOSE)
             if self._process is not None:
                 await self._process.stop()
 
@@ -245,7 +255,7 @@ class Instance:
             try:
                 await self._check_login(connection)
                 self._connection, self._port = connection, info.port
-                self._enter(State.READY)
+                self._enter(Cause.CONNECTED)
                 if self._process is None:
                     backoff.reset()
                 ready_at = self._clock()
@@ -270,16 +280,27 @@ class Instance:
         if reader.done():
             return
         self._recheck.clear()
+        if await self._ping(connection):
+            try:
+                await self._check_login(connection)
+            except UpstreamError as error:
+                event(log, "lingma_login_unknown", level=logging.WARNING, instance=self.name, reason=str(error)[:200])
+        looked, self._looked = self._looked, asyncio.Event()
+        looked.set()
+
+    async def _ping(self, connection: Connection) -> bool:
+        """Whether Lingma answers; refusing is an answer too, since an older one may not know `ping`."""
         try:
             await connection.request("ping", {}, min(self.settings.ping_interval_s, self.settings.rpc_timeout_s))
-            self._unanswered_pings = 0
-            await self._check_login(connection)
+        except UpstreamRefused as error:
+            event(log, "lingma_ping_refused", level=logging.DEBUG, instance=self.name, reason=str(error)[:200])
         except UpstreamError as error:
             self._unanswered_pings += 1
             self._changed()
             event(log, "lingma_ping_failed", level=logging.WARNING, instance=self.name, reason=str(error)[:200])
-        looked, self._looked = self._looked, asyncio.Event()
-        looked.set()
+            return False
+        self._unanswered_pings = 0
+        return True
 
     async def _check_login(self, connection: Connection) -> None:
         status = await connection.request("auth/status", {})
@@ -320,14 +341,15 @@ class Instance:
         elif method in updates.TOOL_METHODS:
             event(log, "tool_unroutable", level=logging.WARNING, instance=self.name, method=method)
 
-    def _disconnected(self, state: State, why: str | None = None) -> None:
+    def _disconnected(self, cause: Cause, why: str | None = None) -> None:
         self._connection = None
         if self._unconnected_since is None:
             self._unconnected_since = self._clock()
         self._login = login.not_connected(why)
-        self._enter(state)
+        self._enter(cause)
 
-    def _enter(self, state: State) -> None:
+    def _enter(self, cause: Cause) -> None:
+        state = states.after(self._state, cause)
         if state is not self._state:
             event(log, "lingma_state", instance=self.name, old_state=self._state.value, new_state=state.value)
             self._state = state

@@ -1,10 +1,24 @@
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lingma_gateway.codec import jsonrpc
 from lingma_gateway.codec.frames import FrameDecoder, FrameError, encode_frame
-from lingma_gateway.codec.session import Inbound, Malformed, Push, Refusal, Reply, RpcSession, Stray
+from lingma_gateway.codec.session import (
+    TRANSITIONS,
+    IdState,
+    Inbound,
+    LocalProtocolError,
+    Malformed,
+    Push,
+    Refusal,
+    Reply,
+    RpcSession,
+    Step,
+    Stray,
+)
 
 
 def result(id: jsonrpc.Id, value: object) -> bytes:
@@ -70,9 +84,12 @@ def test_a_forgotten_request_is_not_pending_and_its_late_answer_is_a_stray() -> 
 def test_a_push_carries_its_id_so_that_it_can_be_answered() -> None:
     session = RpcSession()
     assert session.receive(push("chat/answer", "s-1")) == [Push("s-1", "chat/answer", {"text": "思"})]
+    assert session.receive(push("chat/answer", 9)) == [Push(9, "chat/answer", {"text": "思"})]
     assert session.receive(push("auth/report")) == [Push(None, "auth/report", {"text": "思"})]
+    assert session.owed == 2
     assert sent(session.answer("s-1", {})) == jsonrpc.Result("s-1", {})
-    assert sent(session.refuse("s-1", -32601, "no")) == jsonrpc.Error("s-1", -32601, "no")
+    assert sent(session.refuse(9, -32601, "no")) == jsonrpc.Error(9, -32601, "no")
+    assert session.owed == 0
     assert sent(session.notify("chat/ask", {"a": 1})) == jsonrpc.Call(None, "chat/ask", {"a": 1})
 
 
@@ -81,6 +98,70 @@ def test_a_push_whose_id_equals_that_of_our_request_does_not_answer_it() -> None
     id, _ = session.request("ping", {})
     assert session.receive(push("chat/answer", id)) == [Push(id, "chat/answer", {"text": "思"})]
     assert session.pending == 1
+
+
+@pytest.mark.parametrize("state", [IdState.FREE, IdState.OWED])
+@pytest.mark.parametrize("step", [Step.PUSH, Step.ANSWER, Step.LEAVE])
+def test_a_pushs_id_goes_through_the_states_of_the_table_and_no_others(state: IdState, step: Step) -> None:
+    session = RpcSession()
+    if state is IdState.OWED:
+        session.receive(push("chat/answer", 5))
+    steps: dict[Step, Callable[[], object]] = {
+        Step.PUSH: lambda: session.receive(push("chat/answer", "5")),
+        Step.ANSWER: lambda: session.answer(5, {}),
+        Step.LEAVE: lambda: session.leave(5),
+    }
+    apply = steps[step]
+    if (state, step) not in TRANSITIONS:
+        with pytest.raises(LocalProtocolError, match="nothing is owed for id 5"):
+            apply()
+        return
+    apply()
+    assert (IdState.OWED if session.owed else IdState.FREE) is TRANSITIONS[state, step]
+
+
+@pytest.mark.parametrize("state", [IdState.FREE, IdState.PENDING])
+@pytest.mark.parametrize("step", [Step.REQUEST, Step.REPLY, Step.FORGET])
+def test_a_requests_id_goes_through_the_states_of_the_table_and_no_others(state: IdState, step: Step) -> None:
+    session = RpcSession()
+    if state is IdState.PENDING:
+        session.request("ping", {})
+    if (state, step) not in TRANSITIONS:
+        # Ids only count up, so that no call can express it.
+        assert (state, step) == (IdState.PENDING, Step.REQUEST)
+        return
+    steps: dict[Step, Callable[[], object]] = {
+        Step.REQUEST: lambda: session.request("ping", {}),
+        Step.REPLY: lambda: session.receive(result(1, {})),
+        Step.FORGET: lambda: session.forget(1),
+    }
+    steps[step]()
+    assert (IdState.PENDING if session.pending else IdState.FREE) is TRANSITIONS[state, step]
+
+
+def test_the_table_holds_no_step_that_the_two_tests_above_do_not_take() -> None:
+    theirs = {Step.PUSH, Step.ANSWER, Step.LEAVE}
+    for state, step in TRANSITIONS:
+        assert state in ({IdState.FREE, IdState.OWED} if step in theirs else {IdState.FREE, IdState.PENDING})
+
+
+def test_each_of_two_pushes_with_one_id_is_owed_an_answer() -> None:
+    session = RpcSession()
+    session.receive(push("chat/answer", 5) + push("chat/answer", 5))
+    session.answer(5, {})
+    session.answer(5, {})
+    assert session.owed == 0
+
+
+@pytest.mark.parametrize("body", [b'{"id":4,"method":7}', b'{"id":4,"method":"m","params":[1]}'])
+def test_a_malformed_push_that_waits_for_an_answer_can_be_refused(body: bytes) -> None:
+    session = RpcSession()
+    (malformed,) = session.receive(encode_frame(body))
+    assert isinstance(malformed, Malformed)
+    assert malformed.id == 4
+    assert sent(session.refuse(4, jsonrpc.INVALID_REQUEST, malformed.reason)) == jsonrpc.Error(
+        4, -32600, malformed.reason
+    )
 
 
 def test_the_session_goes_on_after_a_malformed_message() -> None:

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,11 @@ def test_a_wait_is_spread_by_at_most_a_fifth_downwards(tries: int, spread: float
     backoff, plain = Backoff(spread=lambda: spread), Backoff(spread=lambda: 0.0)
     waits = [(backoff.next(), plain.next()) for _ in range(tries + 1)]
     assert all(0.8 * full <= wait <= full <= 30.0 for wait, full in waits)
+
+
+def test_the_first_wait_must_be_shorter_than_the_longest() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        Backoff(2.0, 2.0)
 
 
 def test_waits_of_several_gateways_differ_by_default() -> None:

@@ -113,7 +113,7 @@ def test_a_finish_without_any_answer_is_an_empty_answer(finish: Push) -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"statusCode": 408, "reason": "timeout"}, "Lingma ended the answer with status 408: timeout"),
+        ({"statusCode": 501, "reason": "timeout"}, "Lingma ended the answer with status 501: timeout"),
         ({"statusCode": 500}, "Lingma ended the answer with status 500: no reason given"),
         ({"statusCode": None, "reason": 3}, "Lingma ended the answer with status None: no reason given"),
     ],
@@ -171,3 +171,42 @@ def test_a_tool_push_is_no_part_of_the_answer(method: str) -> None:
 )
 def test_no_shape_of_params_makes_the_reader_fail(method: str, params: dict[str, Any]) -> None:
     assert isinstance(reader().read(method, params), list)
+
+
+def held(*pushes: Push) -> str:
+    turn = TurnReader("org_auto", "the question", hold=True)
+    events = [event for method, params in pushes for event in turn.read(method, params)]
+    check_ordering(events)
+    return text_of(events, PartKind.TEXT)
+
+
+def test_an_answer_that_is_held_may_be_replaced_until_its_end() -> None:
+    assert held(said("a draft"), said("the ans", overwrite=True), said("wer"), FINISH) == "the answer"
+    assert held(said("a draft"), said("", overwrite=True), FINISH) == ""
+
+
+def test_reasoning_fenced_in_an_answer_that_is_held_is_told_apart() -> None:
+    assert held(said("````think::12\nbeca"), said("use\n````\nso"), FINISH) == "so"
+
+
+@pytest.mark.parametrize(
+    ("full_answer", "expected"), [("", "half"), ("half and half", "half and half"), ("half", "half"), ("other", "half")]
+)
+def test_a_full_answer_adds_what_no_chunk_told_and_replaces_nothing(full_answer: str, expected: str) -> None:
+    finish: Push = ("chat/finish", {"statusCode": 200, "fullAnswer": full_answer})
+    assert text_of(read(said("half"), finish), PartKind.TEXT) == expected
+    assert held(said("half"), finish) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "asks"),
+    [
+        ("tool/call/sync", "PENDING", True),
+        ("tool/call/sync", "pending", True),
+        ("tool/call/sync", "RUNNING", False),
+        ("tool/call/sync", None, False),
+        ("tool/invoke", "PENDING", False),
+    ],
+)
+def test_only_a_pending_tool_call_asks_for_approval(method: str, status: str | None, asks: bool) -> None:
+    assert updates.asks_approval(method, {"toolCallStatus": status}) is asks
