@@ -6,7 +6,7 @@ that gave it away. Text that is not needed to understand the protocol becomes it
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, auto
 from typing import Any
 
@@ -76,6 +76,8 @@ _LOOKS_SECRET = re.compile(
     r"(?=[0-9A-Z+/_=-]*[a-z])[A-Za-z0-9+/_=-]{32,}"
 )
 _SECRET_QUERY = re.compile(r"(?i)([?&;](?:[a-z_]*token|auth|nonce|state|code|[a-z_]*key|sign(?:ature)?)=)[^&\s\"'#]+")
+_MACHINE_KEY = re.compile(r"(?i)(machine[ _-]?(?:key|id)[\"']?\s*[:=]\s*[\"']?)[^\s,;\"']+")
+"""Lingma logs it when a login does not fit: it is the key of `cache/user`."""
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\w])(?:\+?86[- ]?)?1[3-9]\d{9}(?![\w])")
 _HOME = re.compile(r"(?i)((?:/|\\|%2f)(?:home|users)(?:/|\\{1,2}|%2f))(?:[^/\\%\"'\n]{1,64}(?=\\)|[^/\\%\s\"']+)")
@@ -84,6 +86,20 @@ _MAX_TEXT_CHARS = 256 * 1024
 """Longer texts become their length even when texts are kept: they are images."""
 _MIN_LEARNED = 3
 """Characters: shorter ASCII names would be found in the middle of everything."""
+
+
+def without_secrets(text: str) -> str:
+    """Words of Lingma's that go into a log or an error, without what looks like a token, a key or a person."""
+    text = _MACHINE_KEY.sub(rf"\1{MASK}", text)
+    return _without_patterns(text, lambda _: MASK)
+
+
+def _without_patterns(text: str, person: Callable[[str], str]) -> str:
+    text = _SECRET_QUERY.sub(rf"\1{MASK}", text)
+    text = _LOOKS_SECRET.sub(MASK, text)
+    text = _EMAIL.sub(lambda found: person(found[0]), text)
+    text = _PHONE.sub(MASK, text)
+    return _HOME.sub(r"\1<home>", text)
 
 
 class _Below(Enum):
@@ -193,11 +209,7 @@ class Masker:
         """`value` without what gives itself away."""
         if self._learned is not None:
             value = self._learned.sub(lambda found: self._people[found[0]], value)
-        value = _SECRET_QUERY.sub(rf"\1{MASK}", value)
-        value = _LOOKS_SECRET.sub(MASK, value)
-        value = _EMAIL.sub(lambda found: self._person(found[0]), value)
-        value = _PHONE.sub(MASK, value)
-        return _HOME.sub(r"\1<home>", value)
+        return _without_patterns(value, self._person)
 
 
 def _plain(name: str) -> str:

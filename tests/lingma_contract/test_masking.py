@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingma_contract.masking import MASK, MAX_DEPTH, Masker
+from lingma_contract.masking import MASK, MAX_DEPTH, Masker, without_secrets
 
 TOKEN = "pt-0f3a9b1c2d4e5f60718293a4b5c6d7e8"
 OPAQUE = "Zk3nQ9vXb2LmR7tYw8PqHs4uJd6fGa1c"
@@ -221,3 +221,22 @@ def _shape(value: Any) -> Any:
     if isinstance(value, dict):
         return [_shape(item) for item in value.values()]
     return [_shape(item) for item in value] if isinstance(value, list) else type(value)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("quota exceeded for today", "quota exceeded for today"),
+        ("GET https://x.test/a?token=abc&b=1 failed", "GET https://x.test/a?token=***&b=1 failed"),
+        ("Authorization: Bearer abcdefgh12345678 refused", "Authorization: *** refused"),
+        ("user someone@example.com is not known", "user *** is not known"),
+        ("cannot read /home/someone/.lingma", "cannot read /home/<home>/.lingma"),
+        (
+            "Unable to decrypt user info. Using machineKey: 12345678-abcd-4321-9876-0123456789ab",
+            "Unable to decrypt user info. Using machineKey: ***",
+        ),
+        ('{"machine_id":"12345678-abcd","code":3}', '{"machine_id":"***","code":3}'),
+    ],
+)
+def test_words_of_lingma_are_shown_without_what_is_secret_in_them(said: str, shown: str) -> None:
+    assert without_secrets(said) == shown

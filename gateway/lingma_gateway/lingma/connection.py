@@ -10,6 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from lingma_contract.jsonlog import event
+from lingma_contract.masking import without_secrets
 from lingma_gateway.codec.frames import MAX_BODY_BYTES, FrameError
 from lingma_gateway.codec.jsonrpc import INVALID_REQUEST, Id
 from lingma_gateway.codec.session import Inbound, Malformed, Push, Refusal, Reply, RpcSession, Stray
@@ -185,7 +186,8 @@ class Connection:
                     reply.set_result(result)
             case Refusal(id, method, code, message):
                 if (reply := self._replies.get(id)) is not None and not reply.done():
-                    reply.set_exception(UpstreamRefused(f"Lingma refused {method}: {message[:300]} ({code})"))
+                    words = without_secrets(message)[:300]
+                    reply.set_exception(UpstreamRefused(f"Lingma refused {method}: {words} ({code})"))
             case Stray(id):
                 event(log, "lingma_stray_answer", level=logging.DEBUG, id=id)
             case Malformed(reason, id):

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lingma_contract.jsonlog import event
+from lingma_contract.masking import without_secrets
 from lingma_gateway.lingma import infofile
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ class LingmaProcess:
     async def _log_stderr(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
         while line := await _line(process.stderr):
-            text = line.decode("utf-8", "replace").rstrip()[:_MAX_LOGGED_LINE]
+            text = without_secrets(line.decode("utf-8", "replace").rstrip())[:_MAX_LOGGED_LINE]
             event(log, "lingma_stderr", level=logging.DEBUG, instance=self._name, line=text)
 
     async def _collect(self) -> None:

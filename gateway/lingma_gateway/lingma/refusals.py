@@ -7,6 +7,7 @@ limit (HANDOVER of lingma-proxy), 401, 403 and 429 (OpenAPI of the service), 804
 from collections.abc import Mapping
 from typing import Any
 
+from lingma_contract.masking import without_secrets
 from lingma_gateway.errors import (
     GatewayError,
     LoginLost,
@@ -36,7 +37,7 @@ KINDS: Mapping[str, tuple[type[GatewayError], float | None]] = {
 def refusal(code: object, reason: str) -> GatewayError:
     """The error for a turn that ended with `code`, a number or its digits."""
     kind, retry_after_s = KINDS.get(str(code), (UpstreamRefused, None))
-    text = reason[:500] or "no reason given"
+    text = without_secrets(reason)[:500] or "no reason given"
     return kind(f"Lingma ended the answer with status {str(code)[:20]}: {text}", retry_after_s=retry_after_s)
 
 

@@ -53,3 +53,10 @@ def test_a_reply_to_an_ask_refuses_only_by_saying_that_it_is_no_success() -> Non
     assert isinstance(in_reply({"isSuccess": False}), UpstreamRefused)
     going_on: list[object] = [{"isSuccess": True, "errorCode": ""}, {}, None, [], "ok"]
     assert [in_reply(result) for result in going_on] == [None] * 5
+
+
+def test_a_token_in_lingmas_words_reaches_no_caller() -> None:
+    planted = "pt-0123456789abcdefXYZ"
+    error = refusal(500, f"GET https://service.test/ask?token={planted} said 500; retry with {planted}")
+    assert planted not in error.message
+    assert "said 500" in error.message
