@@ -118,6 +118,9 @@ class Turns:
             finally:
                 if not reader.finished:
                     await _stop(connection, ask.request_id, reader.session_id)
+                    # A turn that ends before its first push was read: its session is named by what came meanwhile.
+                    for _, params in pushes.arrived():
+                        reader.observe(params)
                 # Nothing comes back to this session: each turn carries its whole history.
                 self._retire(connection, reader.session_id)
 

@@ -94,11 +94,17 @@ class Reply(Response):
         )
 
     async def _send_all(self, send: Send) -> None:
+        body = b""
         async with aclosing(self._run) as produced:
             async for stream_event in produced:
-                if data := self._encoder.encode(stream_event):
+                data = self._encoder.encode(stream_event)
+                if data and self._streaming:
                     await self._write(send, data)
-        if self._streaming:
+                body = data
+        if not self._streaming:
+            # The turn has given its slot back before its client can ask again.
+            await self._write(send, body)
+        else:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _write(self, send: Send, data: bytes) -> None:

@@ -46,6 +46,11 @@ class TurnPushes:
         if isinstance(refused, GatewayError):
             self.put(refused)
 
+    def arrived(self) -> list[Pushed]:
+        """The pushes that are here and that nobody has taken; none is waited for."""
+        items = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        return [item for item in items if isinstance(item, tuple)]
+
     async def next(self, timeout_s: float, waited_for: str) -> Pushed:
         """The next push.
 

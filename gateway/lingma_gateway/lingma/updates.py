@@ -48,9 +48,7 @@ class TurnReader:
             GatewayError: the turn finished with an error; which, is decided in `refusals`.
             UpstreamProtocol: the answer took back text that was already sent on.
         """
-        session_id = params.get("sessionId")
-        if isinstance(session_id, str) and session_id:
-            self.session_id = session_id
+        self.observe(params)
         match method:
             case "chat/answer":
                 return self._read_answer(params)
@@ -60,6 +58,12 @@ class TurnReader:
                 return self._read_finish(params)
             case _:
                 return []
+
+    def observe(self, params: dict[str, Any]) -> None:
+        """Note which session a push names, whatever else it says."""
+        session_id = params.get("sessionId")
+        if isinstance(session_id, str) and session_id:
+            self.session_id = session_id
 
     def _read_answer(self, params: dict[str, Any]) -> list[StreamEvent]:
         text = _string(params, "text") or _string(params, "content")

@@ -100,7 +100,9 @@ def test_several_instances_must_be_told_apart_and_unknown_ones_are_not_found(cli
 
 def test_stats_tell_concurrency_pool_and_usage_by_account_and_key(pod: Sidecar) -> None:
     before = pod.admin.get("/internal/stats").json()
-    assert pod.client.post("/v1/chat/completions", json=CHAT).status_code == 200
+    answer = pod.client.post("/v1/chat/completions", json=CHAT)
+    assert answer.status_code == 200
+    pod.program.wait_for("access", request_id=answer.headers["x-request-id"])  # what is counted is counted by then
     body = pod.admin.get("/internal/stats").json()
     assert body["ok"] is True
     assert body["session_cache"] is None

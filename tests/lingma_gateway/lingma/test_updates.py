@@ -210,3 +210,11 @@ def test_a_full_answer_adds_what_no_chunk_told_and_replaces_nothing(full_answer:
 )
 def test_only_a_pending_tool_call_asks_for_approval(method: str, status: str | None, asks: bool) -> None:
     assert updates.asks_approval(method, {"toolCallStatus": status}) is asks
+
+
+def test_a_push_that_is_only_observed_names_the_session_and_says_nothing_else() -> None:
+    reader = TurnReader("model", "the question")
+    reader.observe({"sessionId": "s-1", "text": "unheard"})
+    reader.observe({"sessionId": ""})
+    assert reader.session_id == "s-1"
+    assert not reader.finished
