@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +16,7 @@ from lingma_contract import bundle as bundles
 from lingma_contract import jsonlog
 from lingma_contract.bundle import Bundle, BundleError
 from lingma_gateway.commands import CommandFailed
-from lingma_gateway.sessions import packing
+from lingma_gateway.sessions import files, packing
 from lingma_gateway.sessions import restore as restoring
 from lingma_gateway.sessions.packing import Inspection, PackError
 from lingma_gateway.sessions.restore import Outcome, Restored
@@ -89,7 +88,7 @@ def _pack(options: argparse.Namespace) -> int:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
-        _write_private(Path(options.to), data)
+        files.replace(Path(options.to), data)
     for line in _described(packing.inspect(bundle), time.time()):
         print(line, file=sys.stderr)
     return 0
@@ -170,18 +169,6 @@ def _read_bundle(source: str) -> Bundle:
         raise CommandFailed(f"{source} cannot be read: {error.strerror}") from error
     except BundleError as error:
         raise CommandFailed(str(error)) from error
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    """Write a file for its owner only, which is the old or the new one at any time."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _described(inspection: Inspection, now_s: float) -> list[str]:
