@@ -304,7 +304,8 @@ def test_usage_is_a_last_chunk_without_choices_and_only_where_it_is_asked_for() 
 
 @pytest.mark.parametrize("reason", FinishReason)
 def test_the_finish_reason_is_openais_own(reason: FinishReason) -> None:
-    assert body(answer([], reason)).choices[0].finish_reason == reason.value
+    openais_own = "stop" if reason is FinishReason.STOP_SEQUENCE else reason.value
+    assert body(answer([], reason)).choices[0].finish_reason == openais_own
 
 
 def test_an_answer_without_reasoning_has_no_such_field() -> None:
