@@ -1,5 +1,6 @@
 """Claude Code in print mode."""
 
+import json
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,11 @@ def ask(gateway: Gateway, tmp_path: Path) -> Ask:
     return asked
 
 
+def call(name: str, **arguments: str) -> str:
+    """The directive that has the simulated model call a tool."""
+    return f"@sim call {name} {json.dumps(arguments)}"
+
+
 def test_it_answers_a_prompt(ask: Ask) -> None:
     report = ask("Answer this.\n@sim say The answer is 42.")
     assert report["result"] == "The answer is 42."
@@ -49,18 +55,19 @@ def test_it_reads_edits_runs_and_reports(ask: Ask, tmp_path: Path) -> None:
     nonce = f"nonce-{secrets.token_hex(8)}"
     (project / "notes.txt").write_text(f"remember {nonce}\n")
     (project / "main.py").write_text('print("TODO")\n')
-    report = ask(
-        f"""Do this in {project}.
-@sim say I will read the notes first.
-@sim call Read {{"file_path": "{project}/notes.txt"}}
-@sim call Read {{"file_path": "{project}/main.py"}}
-@sim then
-@sim call Edit {{"file_path": "{project}/main.py", "old_string": "TODO", "new_string": "{{{{result:1:nonce-[0-9a-f]+}}}}"}}
-@sim then
-@sim call Bash {{"command": "python3 {project}/main.py", "description": "Run it"}}
-@sim then
-@sim say It printed {{{{result:4:nonce-[0-9a-f]+}}}}."""
-    )
+    steps = [
+        f"Do this in {project}.",
+        "@sim say I will read the notes first.",
+        call("Read", file_path=f"{project}/notes.txt"),
+        call("Read", file_path=f"{project}/main.py"),
+        "@sim then",
+        call("Edit", file_path=f"{project}/main.py", old_string="TODO", new_string="{{result:1:nonce-[0-9a-f]+}}"),
+        "@sim then",
+        call("Bash", command=f"python3 {project}/main.py", description="Run it"),
+        "@sim then",
+        "@sim say It printed {{result:4:nonce-[0-9a-f]+}}.",
+    ]
+    report = ask("\n".join(steps))
     assert (project / "main.py").read_text() == f'print("{nonce}")\n'
     assert report["result"] == f"It printed {nonce}."
     assert not report["is_error"]

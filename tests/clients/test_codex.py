@@ -1,5 +1,6 @@
 """Codex in its non-interactive mode."""
 
+import json
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,11 @@ def messages(items: list[Any]) -> list[str]:
     return [item["text"] for item in items if item["type"] == "agent_message"]
 
 
+def call(command: str) -> str:
+    """The directive that has the simulated model call Codex's shell."""
+    return f"@sim call exec_command {json.dumps({'cmd': command})}"
+
+
 def test_it_answers_a_prompt(ask: Ask) -> None:
     assert messages(ask("Answer this.\n@sim say The answer is 42.")) == ["The answer is 42."]
 
@@ -55,16 +61,17 @@ def test_it_reads_edits_runs_and_reports(ask: Ask, tmp_path: Path) -> None:
     nonce = f"nonce-{secrets.token_hex(8)}"
     (project / "notes.txt").write_text(f"remember {nonce}\n")
     (project / "main.py").write_text('print("TODO")\n')
-    items = ask(
-        f"""Do this in {project}.
-@sim say I will read the notes first.
-@sim call exec_command {{"cmd": "cat {project}/notes.txt"}}
-@sim then
-@sim call exec_command {{"cmd": "sed -i s/TODO/{{{{result:1:nonce-[0-9a-f]+}}}}/ {project}/main.py"}}
-@sim then
-@sim call exec_command {{"cmd": "python3 {project}/main.py"}}
-@sim then
-@sim say It printed {{{{result:3:nonce-[0-9a-f]+}}}}."""
-    )
+    steps = [
+        f"Do this in {project}.",
+        "@sim say I will read the notes first.",
+        call(f"cat {project}/notes.txt"),
+        "@sim then",
+        call(f"sed -i s/TODO/{{{{result:1:nonce-[0-9a-f]+}}}}/ {project}/main.py"),
+        "@sim then",
+        call(f"python3 {project}/main.py"),
+        "@sim then",
+        "@sim say It printed {{result:3:nonce-[0-9a-f]+}}.",
+    ]
+    items = ask("\n".join(steps))
     assert (project / "main.py").read_text() == f'print("{nonce}")\n'
     assert messages(items)[-1] == f"It printed {nonce}."
