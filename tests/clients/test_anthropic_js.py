@@ -11,7 +11,8 @@ from tests.clients.support import HERE, node, run
 from tests.lingma_gateway.api.conftest import Gateway
 
 Case = Callable[..., Any]
-MODEL = {"model": "claude-sonnet-4-5", "max_tokens": 1000}
+MODEL = {"model": "claude-sonnet-4-5", "max_tokens": 2000}
+THINKING = {"type": "enabled", "budget_tokens": 1024}
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_it_streams_the_events_of_a_message(sdk: Case) -> None:
 
 
 def test_its_helper_collects_thinking_and_text(sdk: Case) -> None:
-    answer = sdk("helper", **MODEL, messages=user("@sim think Hm.\n@sim say Yes."))
+    answer = sdk("helper", **MODEL, thinking=THINKING, messages=user("@sim think Hm.\n@sim say Yes."))
     assert [block["type"] for block in answer["message"]["content"]] == ["thinking", "text"]
     assert answer["text"] == "Yes."
 
