@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingma_gateway.tokens import estimate
+from lingma_gateway.tokens import Meter, estimate
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,20 @@ def test_more_text_is_never_fewer_tokens(text: str, more: str) -> None:
 
 def test_a_lone_surrogate_is_counted_too() -> None:
     assert estimate("\ud800") == 1
+
+
+@given(st.lists(st.text()))
+def test_text_that_streams_in_is_counted_as_if_it_came_at_once(chunks: list[str]) -> None:
+    meter = Meter()
+    for chunk in chunks:
+        meter.add(chunk)
+    assert meter.tokens == estimate("".join(chunks))
+
+
+@given(st.text(), st.text(), st.integers(0, 30))
+def test_what_fits_is_the_longest_beginning_within_the_limit(before: str, text: str, limit: int) -> None:
+    meter = Meter()
+    meter.add(before)
+    fitting = meter.fitting(text, limit)
+    within = [n for n in range(len(text) + 1) if estimate(before + text[:n]) <= limit]
+    assert fitting == max(within, default=0)
