@@ -122,26 +122,47 @@ _AFTER = {
 }
 
 
-class Counter:
-    """The estimate of a text that comes in pieces: the same as of the whole, however it is cut."""
+class Meter:
+    """Counts text while it streams in. However it is cut, the count is that of the whole, and it never falls."""
+
+    __slots__ = ("_any", "_last", "_sum")
 
     def __init__(self) -> None:
-        self._millitokens = 0
+        self._sum = 0
         self._last = _BEGINNING
         self._any = False
 
+    @property
+    def tokens(self) -> int:
+        """Tokens so far, at least 1 once there was any text."""
+        return max(int(self._any), (self._sum + 500) // 1000)
+
     def add(self, text: str) -> None:
-        """Count a further piece."""
+        """Count `text` too."""
         if text:
-            classes = self._last + text.encode("utf-8", "surrogatepass").translate(_CLASSES, _CONTINUATION)
-            self._millitokens += _millitokens(classes)
+            classes = self._last + _classes(text)
+            self._sum += _millitokens(classes)
             self._last = classes[-1:]
             self._any = True
 
-    @property
-    def tokens(self) -> int:
-        """Tokens so far, at least 1 when there was any text."""
-        return max(int(self._any), (self._millitokens + 500) // 1000)
+    def fitting(self, text: str, limit: int) -> int:
+        """How many characters of `text` can be added before there are more than `limit` tokens."""
+        classes = self._last + _classes(text)
+        low, high = 0, len(text)
+        if max(1, (self._sum + _millitokens(classes) + 500) // 1000) <= limit:
+            return high
+        while low < high:
+            middle = (low + high + 1) // 2
+            if max(1, (self._sum + _millitokens(classes[: middle + 1]) + 500) // 1000) <= limit:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+
+def _classes(text: str) -> bytes:
+    """The class of each character."""
+    return text.encode("utf-8", "surrogatepass").translate(_CLASSES, _CONTINUATION)
 
 
 def _millitokens(classes: bytes) -> int:
@@ -154,9 +175,9 @@ def _millitokens(classes: bytes) -> int:
 
 def estimate(text: str) -> int:
     """Tokens in `text`, at least 1 for a text that is not empty."""
-    counter = Counter()
-    counter.add(text)
-    return counter.tokens
+    meter = Meter()
+    meter.add(text)
+    return meter.tokens
 
 
 def request_tokens(turn: Turn) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 import tiktoken
 import yaml
 
-from lingma_gateway.tokens import Counter, estimate
+from lingma_gateway.tokens import Meter, estimate
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = Path(__file__).parent / "samples"
@@ -68,18 +68,18 @@ def errors() -> dict[str, tuple[int, int, float]]:
 
 
 def _count(pieces: list[str]) -> None:
-    counter = Counter()
+    meter = Meter()
     for piece in pieces:
-        counter.add(piece)
+        meter.add(piece)
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
     """The best of five runs."""
     best = float("inf")
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.perf_meter()
         work()
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.perf_meter() - started)
     return best * 1000
 
 
@@ -91,9 +91,9 @@ def _resident_mb() -> float:
 def main() -> None:
     """Print the figures that docs/gateway.md quotes."""
     before = _resident_mb()
-    started = time.perf_counter()
+    started = time.perf_meter()
     tokenizer = qwen()
-    loaded_s = time.perf_counter() - started
+    loaded_s = time.perf_meter() - started
     print(f"Qwen's vocabulary: {loaded_s:.1f} s to load, {_resident_mb() - before:.0f} MB")
     text = (samples()["Python"] * 8)[:_KILOBYTES_80]
     pieces = [text[start : start + 5] for start in range(0, len(text), 5)]

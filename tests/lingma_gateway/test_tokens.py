@@ -16,7 +16,9 @@ from lingma_gateway.conversation import (
     ToolResult,
     Turn,
 )
-from lingma_gateway.tokens import Counter, estimate, request_tokens
+from lingma_gateway.tokens import Meter, estimate, request_tokens
+
+PIECE = st.sampled_from("aZ5 \n\t.,_é思。я한🎉\x00")
 
 
 @pytest.mark.parametrize(
@@ -43,12 +45,21 @@ def test_more_text_is_never_fewer_tokens(text: str, more: str) -> None:
     assert (estimate(text) == 0) == (text == "")
 
 
-@given(st.lists(st.text(st.sampled_from("aZ5 \n\t.,_é思。я한🎉\x00"), max_size=90)))
+@given(st.lists(st.text(PIECE, max_size=90)))
 def test_text_in_pieces_counts_exactly_as_the_whole(pieces: list[str]) -> None:
-    counter = Counter()
+    meter = Meter()
     for piece in pieces:
-        counter.add(piece)
-    assert counter.tokens == estimate("".join(pieces))
+        meter.add(piece)
+    assert meter.tokens == estimate("".join(pieces))
+
+
+@given(st.text(PIECE), st.text(PIECE), st.integers(0, 30))
+def test_what_fits_is_the_longest_beginning_that_stays_within_the_limit(before: str, text: str, limit: int) -> None:
+    meter = Meter()
+    meter.add(before)
+    fitting = meter.fitting(text, limit)
+    within = [size for size in range(1, len(text) + 1) if estimate(before + text[:size]) <= limit]
+    assert fitting == max(within, default=0)
 
 
 @given(st.text(st.characters(exclude_categories=[]), min_size=1))
