@@ -22,7 +22,7 @@ from lingma_gateway.lingma.updates import Anew
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.sessions.continuing import Place
 from lingma_gateway.telemetry.metrics import Metrics
-from lingma_gateway.tokens import estimate
+from lingma_gateway.tokens import request_tokens
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Answering:
         self._complete: Message | None = None
         prompt = calls.prompt(place.turn)
         self._prompt = prompt
-        self._begin: Callable[[], Answer] = lambda: Answer(place.model, estimate(prompt), Limits.of(place.turn))
+        self._begin: Callable[[], Answer] = lambda: Answer(place.model, request_tokens(place.turn), Limits.of(place.turn))
         self._answer = self._begin()
 
     @property
