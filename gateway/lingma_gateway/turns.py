@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lingma_contract.jsonlog import event
 from lingma_gateway.answering import Answering, Desk
+from lingma_gateway.answers.answer import Wanted
 from lingma_gateway.conversation import Turn
 from lingma_gateway.errors import LoginLost, ModelNotFound, NoReadyAccount, UpstreamLost
 from lingma_gateway.events import StreamEvent
@@ -52,6 +53,7 @@ class Turns:
         Raises:
             GatewayError: it could not be run, or broke off.
         """
+        wanted = Wanted.of(turn)
         self._refuse_unknown(turn)
         names = self._settings.names
         preferred = self._continuing.preferred(turn, record.key_id)
@@ -59,7 +61,7 @@ class Turns:
             record.account = instance.name
             record.model = self._model(turn, instance)
             place = self._continuing.place(turn, record.key_id, instance.name, record.model)
-            answering = Answering(place, instance, record, self._desk)
+            answering = Answering(place, wanted, instance, record, self._desk)
             try:
                 async with aclosing(answering.events()) as events:
                     async for produced in events:
