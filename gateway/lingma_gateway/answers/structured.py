@@ -87,7 +87,7 @@ class StructuredOutput:
         try:
             error = next(self._validator.iter_errors(value), None)
         except (ValueError, RecursionError):
-            return _same("its JSON cannot be checked: a number is too long, or it is nested too deep")
+            return _same("its JSON cannot be checked: it holds half a character, or is nested too deep")
         if error is None:
             return None
         where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
