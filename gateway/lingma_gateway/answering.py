@@ -19,10 +19,11 @@ from lingma_gateway.lingma.exchange import Exchange, Manner, exchange
 from lingma_gateway.lingma.instance import Instance
 from lingma_gateway.lingma.thinking import Piece
 from lingma_gateway.lingma.updates import Anew
+from lingma_gateway.prompting.prompt import reply, whole
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.sessions.continuing import Place
 from lingma_gateway.telemetry.metrics import Metrics
-from lingma_gateway.tokens import estimate
+from lingma_gateway.tokens import request_tokens
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +51,9 @@ class Answering:
         """Events of an answer that is given as a whole: until its end Lingma may replace it."""
         self._sent = False
         self._complete: Message | None = None
-        prompt = calls.prompt(place.turn)
-        self._prompt = prompt
-        self._begin: Callable[[], Answer] = lambda: Answer(place.model, estimate(prompt), Limits.of(place.turn))
+        self._prompt = reply(place.unseen) if place.is_reply else whole(place.turn)
+        tokens = request_tokens(place.turn)
+        self._begin: Callable[[], Answer] = lambda: Answer(place.model, tokens, Limits.of(place.turn))
         self._answer = self._begin()
 
     @property

@@ -1,9 +1,9 @@
 """What the beginnings of a conversation are recognised by: a chain of digests, one for each answer in it. Pure.
 
-A digest covers only what clients send again as it was (clients page, sections 2 and 3). They strip and re-wrap text, so
-it is compared without the whitespace at its edges, whether it came as one block or several; they serialise a call's
-arguments anew and leave out the text beside it, so an answer with calls is known by their ids; they keep or drop what
-the model thought. All dialects give the same digests, so a conversation may move between them.
+A digest covers only what clients send again as it was (clients page, sections 2 and 3). They strip text and send one
+block for several, so it is compared without the whitespace at its edges, however it is cut into blocks; they serialise
+a call's arguments anew and leave out the text beside it, so an answer with calls is known by their ids; they keep or
+drop what the model thought. All dialects give the same digests, so a conversation may move between them.
 """
 
 import hashlib
@@ -14,8 +14,9 @@ from itertools import groupby
 from lingma_gateway.conversation import Media, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
 from lingma_gateway.prompting.prompt import BILLING_HEADER
 
-_FIELD, _END = b"\x1f", b"\x1e"
 _BYTES = 16
+_Item = tuple[str, str]
+"""A kind and a value of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +30,25 @@ class Prefix:
 
 def prefixes(messages: Sequence[Message]) -> list[Prefix]:
     """A prefix for each answer of the model, in order; each message is read once."""
-    found: list[Prefix] = []
+    spoken = [(at + 1, _speaker(message), items) for at, message in enumerate(messages) if (items := _said(message))]
     chain = hashlib.blake2b(digest_size=_BYTES)
-    length = 0
-    for role, group in groupby(messages, key=_speaker):
-        spoken = list(group)
-        length += len(spoken)
-        for field in _said(role, spoken):
-            chain.update(field.encode("utf-8", "surrogatepass"))
-            chain.update(_FIELD)
-        chain.update(_END)
+    found: list[Prefix] = []
+    for role, group in groupby(spoken, key=lambda each: each[1]):
+        length = 0
+        items: list[_Item] = []
+        for length, _, more in group:  # noqa: B007 - the last one's is kept
+            items += more
+        for kind, value in ((role.value, ""), *_joined(items)):
+            data = value.encode("utf-8", "surrogatepass")
+            chain.update(f"{kind} {len(data)}\n".encode() + data)
         if role is Role.ASSISTANT:
             found.append(Prefix(length, chain.digest()))
     return found
+
+
+def says_something(message: Message) -> bool:
+    """Whether the model reads anything of it."""
+    return bool(_said(message))
 
 
 def _speaker(message: Message) -> Role:
@@ -49,36 +56,37 @@ def _speaker(message: Message) -> Role:
     return Role.USER if message.role is Role.TOOL else message.role
 
 
-def _said(role: Role, messages: Iterable[Message]) -> Iterator[str]:
-    """What the messages of one speaker in a row say, as fields of a digest."""
-    parts = [part for message in messages for part in message.parts]
-    calls = [part for part in parts if isinstance(part, ToolCall)]
-    yield role.value
-    if all(call.id for call in calls) and calls:
-        yield from (f"call {call.id}" for call in calls)
-        return
-    yield from (f"call {call.name} {call.arguments}" for call in calls)
-    for is_text, group in groupby(_items(parts), key=lambda item: item[0] == "text"):
-        if is_text:
-            yield "text " + "\n".join(text for _, text in group)
-        else:
-            yield from (f"{kind} {value}" for kind, value in group)
+def _said(message: Message) -> list[_Item]:
+    calls = [part for part in message.parts if isinstance(part, ToolCall) and part.id]
+    if calls:
+        return [("call", call.id) for call in calls]
+    return list(_items(message.parts))
 
 
-def _items(parts: Iterable[Part]) -> Iterator[tuple[str, str]]:
+def _items(parts: Iterable[Part]) -> Iterator[_Item]:
     for part in parts:
-        if isinstance(part, Text):
-            text = part.text.strip()
-            if text and not text.startswith(BILLING_HEADER):
-                yield "text", text
-        elif isinstance(part, Media):
-            yield part.kind.value, _media_digest(part)
-        elif isinstance(part, ToolResult):
-            yield "result", part.id
-            yield from _items(part.content)
-            yield "end", part.id
-        else:
-            assert isinstance(part, Reasoning | ToolCall)
+        match part:
+            case Text(text):
+                stripped = text.strip()
+                if stripped and not stripped.startswith(BILLING_HEADER):
+                    yield "text", stripped
+            case Media(kind):
+                yield kind.value, _media_digest(part)
+            case ToolResult(id, content):
+                yield "result", id
+                yield from _items(content)
+                yield "end", id
+            case ToolCall(_, name, arguments):  # of the form before there were ids
+                yield "call", f"{name} {arguments}"
+            case Reasoning():
+                continue
+
+
+def _joined(items: Iterable[_Item]) -> Iterator[_Item]:
+    """The items with texts in a row as one."""
+    for kind, group in groupby(items, key=lambda item: item[0]):
+        values = [value for _, value in group]
+        yield from (("text", "\n".join(values)),) if kind == "text" else ((kind, value) for value in values)
 
 
 def _media_digest(media: Media) -> str:
