@@ -32,7 +32,7 @@ class Answer:
         self._model = model
         self._input_tokens = input_tokens
         self._budget = TokenBudget(limits.max_tokens)
-        self._stops = StopSequences(limits.stop) if limits.stop else None
+        self._stops = StopSequences(limits.stop)
         self._parts = PartSequencer()
         self._started = False
         self.text: list[str] = []
@@ -41,17 +41,12 @@ class Answer:
     @property
     def cut(self) -> bool:
         """Nothing more of what the model says will be shown: it is to be stopped."""
-        return self._budget.exceeded or self.stop_sequence is not None
-
-    @property
-    def stop_sequence(self) -> str | None:
-        """Which one ended the answer."""
-        return self._stops.hit if self._stops is not None else None
+        return self._budget.exceeded or self._stops.hit is not None
 
     @property
     def reason(self) -> FinishReason:
         """Why it ended, once it has."""
-        if self.stop_sequence is not None:
+        if self._stops.hit is not None:
             return FinishReason.STOP_SEQUENCE
         return FinishReason.LENGTH if self._budget.exceeded else FinishReason.STOP
 
@@ -64,36 +59,22 @@ class Answer:
         """The events of some pieces; what comes once the answer is cut has none."""
         events: list[StreamEvent] = []
         for kind, text in pieces:
-            if text and not self.cut:
-                events += self._pass(self._budget.take(kind, text))
+            if self.cut:
+                break
+            fitting = self._budget.take(kind, text)
+            if kind is PartKind.TEXT:
+                events += self._show(kind, self._stops.feed(fitting))
+            elif fitting:
+                events += [*self._show(PartKind.TEXT, self._stops.release()), *self._show(kind, fitting)]
         return events
 
     def end(self) -> list[StreamEvent]:
         """The events of what was held back; nothing more comes."""
-        events = self._pass(self._budget.release())
-        if self.stop_sequence is None:
-            events += self._release()
-        return [*events, *self._start(), *self._parts.close()]
+        return [*self._show(PartKind.TEXT, self._stops.release()), *self._start(), *self._parts.close()]
 
     def finish(self, usage: Usage, session_id: str) -> Finished:
         """The last event."""
-        return Finished(self.reason, usage, session_id, self.stop_sequence)
-
-    def _pass(self, pieces: list[Piece]) -> list[StreamEvent]:
-        events: list[StreamEvent] = []
-        for kind, text in pieces:
-            if self._stops is None:
-                events += self._show(kind, text)
-            elif self._stops.hit is not None:
-                break
-            elif kind is PartKind.TEXT:
-                events += self._show(kind, self._stops.feed(text))
-            else:
-                events += [*self._release(), *self._show(kind, text)]
-        return events
-
-    def _release(self) -> list[StreamEvent]:
-        return self._show(PartKind.TEXT, self._stops.release()) if self._stops is not None else []
+        return Finished(self.reason, usage, session_id, self._stops.hit)
 
     def _show(self, kind: PartKind, text: str) -> list[StreamEvent]:
         if not text:

@@ -19,6 +19,8 @@ class StopSequences:
 
     def feed(self, text: str) -> str:
         """What of the text so far can be sent on."""
+        if not self._longest:
+            return text
         text = self._held + text
         found = [(start + len(each), start, each) for each in self._sequences if (start := text.find(each)) >= 0]
         if found:

@@ -135,7 +135,9 @@ class SessionCache:
         key = (place.key_id, found[-1].digest)
         if key in self._entries:
             self._drop(key, Dropped.REPEATED)
-        self._entries[key] = _Entry(place.holder, session_id, before.with_tools(place.turn), self._clock() + self._ttl_s)
+        self._entries[key] = _Entry(
+            place.holder, session_id, before.with_tools(place.turn), self._clock() + self._ttl_s
+        )
         self._drop_expired()
         while len(self._entries) > self._max_entries:
             self._drop(next(iter(self._entries)), Dropped.EVICTED)

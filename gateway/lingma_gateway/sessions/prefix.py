@@ -30,19 +30,17 @@ class Prefix:
 
 def prefixes(messages: Sequence[Message]) -> list[Prefix]:
     """A prefix for each answer of the model, in order; each message is read once."""
-    spoken = [(at + 1, _speaker(message), items) for at, message in enumerate(messages) if (items := _said(message))]
+    spoken = [(at + 1, message) for at, message in enumerate(messages) if says_something(message)]
     chain = hashlib.blake2b(digest_size=_BYTES)
     found: list[Prefix] = []
-    for role, group in groupby(spoken, key=lambda each: each[1]):
-        length = 0
-        items: list[_Item] = []
-        for length, _, more in group:  # noqa: B007 - the last one's is kept
-            items += more
+    for role, group in groupby(spoken, key=lambda each: _speaker(each[1])):
+        in_a_row = list(group)
+        items = [item for _, message in in_a_row for item in _said(message)]
         for kind, value in ((role.value, ""), *_joined(items)):
             data = value.encode("utf-8", "surrogatepass")
             chain.update(f"{kind} {len(data)}\n".encode() + data)
         if role is Role.ASSISTANT:
-            found.append(Prefix(length, chain.digest()))
+            found.append(Prefix(in_a_row[-1][0], chain.digest()))
     return found
 
 

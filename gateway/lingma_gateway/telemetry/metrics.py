@@ -55,7 +55,9 @@ class _SessionCollector(Collector):
         stats = self._sessions.stats
         yield GaugeMetricFamily(Metric.SESSIONS_KEPT, "Sessions of Lingma's that are kept", value=len(self._sessions))
         reuse = CounterMetricFamily(
-            Metric.SESSION_REUSE.removesuffix("_total"), "Turns, by whether they went on in a session", labels=["outcome"]
+            Metric.SESSION_REUSE.removesuffix("_total"),
+            "Turns, by whether they went on in a session",
+            labels=["outcome"],
         )
         reuse.add_metric([HIT], stats.hits)
         for miss in Miss:

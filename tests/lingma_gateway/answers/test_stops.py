@@ -55,3 +55,7 @@ def test_of_several_complete_at_once_the_longest_ends_the_answer() -> None:
 def test_what_was_held_comes_with_what_shows_that_it_was_no_sequence() -> None:
     stops = StopSequences(["STOP"])
     assert [stops.feed("a ST"), stops.feed("O"), stops.feed("RY"), stops.release()] == ["a ", "", "STORY", ""]
+
+
+def test_without_sequences_everything_goes_through() -> None:
+    assert fed(["a", "", "b"], []) == ("ab", None)
