@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import assert_never
 
 from lingma_gateway.conversation import Media, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
 from lingma_gateway.prompting.prompt import BILLING_HEADER
@@ -78,6 +79,8 @@ def _items(parts: Iterable[Part]) -> Iterator[_Item]:
                 yield "call", f"{name} {arguments}"
             case Reasoning():
                 continue
+            case _:
+                assert_never(part)
 
 
 def _joined(items: Iterable[_Item]) -> Iterator[_Item]:
