@@ -19,6 +19,7 @@ from lingma_gateway.lingma.exchange import Exchange, Manner, exchange
 from lingma_gateway.lingma.instance import Instance
 from lingma_gateway.lingma.thinking import Piece
 from lingma_gateway.lingma.updates import Anew
+from lingma_gateway.prompting.prompt import reply, whole
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.sessions.continuing import Place
 from lingma_gateway.telemetry.metrics import Metrics
@@ -69,7 +70,7 @@ class Answering:
         Raises:
             GatewayError: it could not be asked, broke off, or is not what the client demands.
         """
-        question = _joined(calls.prompt(self._place.turn), self._wanted.reminder)
+        question = self._prompt()
         while True:
             async with self._asked(question) as asked:
                 self._exchange = asked
@@ -87,6 +88,11 @@ class Answering:
                 await asked.settle()
             question = self._again(ended)
         yield ended
+
+    def _prompt(self) -> str:
+        """What the session has not seen; in a new one, all of it."""
+        place, reminder = self._place, self._wanted.reminder
+        return reply(place.unseen, reminder=reminder) if place.is_reply else whole(place.turn, reminder=reminder)
 
     def _asked(self, question: str) -> AbstractAsyncContextManager[Exchange]:
         place = self._place
@@ -176,7 +182,3 @@ def _log_step(params: dict[str, Any], record: TurnRecord) -> None:
     """A step of Lingma's says nothing about the answer; its description and result may quote the prompt."""
     step, status = params.get("step"), params.get("status")
     event(log, "lingma_step", level=logging.DEBUG, request_id=record.request_id, step=step, status=status)
-
-
-def _joined(*texts: str) -> str:
-    return "\n\n".join(text for text in texts if text)

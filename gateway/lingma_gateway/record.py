@@ -19,6 +19,8 @@ class TurnRecord:
     first_event_s: float | None = None
     degraded: list[str] = field(default_factory=list)
     """Parts of the request that the model could not see, by the names of their placeholders."""
+    session: str | None = None
+    """`hit`: the conversation went on in a session of Lingma's that was kept; `miss:` and why: in a new one."""
     retries: int = 0
     """How often the model was asked again, because its answer had not the form that it must have."""
 

@@ -1,7 +1,9 @@
 """Puts a gateway together from its settings: as the sidecar of one Lingma, or alone with Lingmas of its own."""
 
+import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -21,6 +23,7 @@ from lingma_gateway.lingma.process import LingmaProcess
 from lingma_gateway.login.configured import Logins
 from lingma_gateway.pool import Pool, PoolSettings
 from lingma_gateway.services import Services
+from lingma_gateway.sessions.cache import SessionCache
 from lingma_gateway.sessions.source import SessionSource
 from lingma_gateway.settings import Settings
 from lingma_gateway.telemetry.metrics import Metrics
@@ -28,6 +31,8 @@ from lingma_gateway.turns import Turns, TurnSettings
 
 log = logging.getLogger(__name__)
 
+_SWEEP_S = 30.0
+"""Between two looks for sessions that have expired."""
 _DEFAULT_WORK_DIR = Path("~/.lingma")
 _OF_ONE_ACCOUNT = (
     "lingma_username",
@@ -180,6 +185,32 @@ async def running_services(
     async with AsyncExitStack() as stack:
         for instance in instances:
             await stack.enter_async_context(running(instance))
-        turns = Turns(turn_settings, pool, metrics)
+        sessions = _session_cache(settings)
+        metrics.watch(sessions)
+        turns = Turns(turn_settings, pool, metrics, sessions)
         stack.push_async_callback(turns.settle)
-        yield Services(settings, pool, turns, metrics, identity, names)
+        await stack.enter_async_context(_swept(turns))
+        yield Services(settings, pool, turns, metrics, identity, names, sessions)
+
+
+def _session_cache(settings: Settings) -> SessionCache | None:
+    if not settings.session_reuse_enabled or not settings.session_cache_max_entries:
+        return None
+    return SessionCache(settings.session_cache_max_entries, settings.session_cache_ttl_sec, time.monotonic)
+
+
+@asynccontextmanager
+async def _swept(turns: Turns) -> AsyncIterator[None]:
+    """Sessions that have expired are deleted though no turn comes."""
+
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            turns.retire()
+
+    task = asyncio.create_task(sweep(), name="session-sweep")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -129,6 +129,13 @@ class Settings(BaseSettings):
     """How `chat/ask` is sent. Its reply is not waited for either way; a request lets Lingma refuse at once."""
     locale: str = "zh-CN"
     """Language that Lingma is told to prefer."""
+    session_reuse_enabled: bool = True
+    """Ask the next turn of a conversation in the session of Lingma's that holds it, with only what is new."""
+    session_cache_max_entries: int = Field(default=256, ge=0)
+    """Sessions that are kept for it; 0: none."""
+    session_cache_ttl_sec: float = Field(default=1800.0, gt=0)
+    """How long a session is kept after its last turn."""
+
     gateway_max_in_flight: int = Field(default=2, ge=1, le=1000)
     """Turns at once for each account."""
     gateway_queue_timeout_sec: float = Field(default=30.0, ge=0)

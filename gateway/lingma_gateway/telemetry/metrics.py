@@ -9,6 +9,9 @@ from prometheus_client.registry import Collector
 
 from lingma_contract.names import Metric
 from lingma_gateway.pool import Pool
+from lingma_gateway.sessions.cache import Dropped, SessionCache
+from lingma_gateway.sessions.continuing import HIT
+from lingma_gateway.sessions.knowledge import Miss
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
@@ -40,6 +43,32 @@ class _PoolCollector(Collector):
             Metric.ACCEPTED.removesuffix("_total"), "Turns that were given a slot", value=self._pool.accepted
         )
         yield GaugeMetricFamily(Metric.QUEUED, "Requests that wait for a slot", value=self._pool.queued)
+
+
+class _SessionCollector(Collector):
+    """Reads the session cache when it is scraped."""
+
+    def __init__(self, sessions: SessionCache) -> None:
+        self._sessions = sessions
+
+    def collect(self) -> Iterable[Family]:
+        stats = self._sessions.stats
+        yield GaugeMetricFamily(Metric.SESSIONS_KEPT, "Sessions of Lingma's that are kept", value=len(self._sessions))
+        reuse = CounterMetricFamily(
+            Metric.SESSION_REUSE.removesuffix("_total"),
+            "Turns, by whether they went on in a session",
+            labels=["outcome"],
+        )
+        reuse.add_metric([HIT], stats.hits)
+        for miss in Miss:
+            reuse.add_metric([miss.value], stats.misses[miss])
+        yield reuse
+        dropped = CounterMetricFamily(
+            Metric.SESSIONS_DROPPED.removesuffix("_total"), "Sessions that were given up", labels=["reason"]
+        )
+        for why in Dropped:
+            dropped.add_metric([why.value], stats.dropped[why])
+        yield dropped
 
 
 class Metrics:
@@ -75,3 +104,8 @@ class Metrics:
         self.tool_events = Counter(
             Metric.TOOL_EVENTS.removesuffix("_total"), "Tool events of Lingma", ["method"], registry=self.registry
         )
+
+    def watch(self, sessions: SessionCache | None) -> None:
+        """Have the figures of the session cache, too, where there is one."""
+        if sessions is not None:
+            self.registry.register(_SessionCollector(sessions))
