@@ -79,6 +79,8 @@ OUTPUT_INVALID = Fault(502, "upstream_error", "api_error", code="output_invalid"
 pays two answers each time, so SDKs are told not to."""
 TOOL_CALL_MISSING = Fault(502, "upstream_error", "api_error", code="tool_call_missing")
 """The model called no tool where the request demands a call, asked twice; as `OUTPUT_INVALID`."""
+TOOL_CALL_INVALID = Fault(502, "upstream_error", "api_error", code="tool_call_invalid")
+"""The model began a call of a tool and could not complete it, asked twice; as `OUTPUT_INVALID`."""
 NO_READY_ACCOUNT = Fault(
     503, "service_unavailable", "overloaded_error", code="no_ready_account", anthropic_status=529, retryable=True
 )

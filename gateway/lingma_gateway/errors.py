@@ -19,6 +19,7 @@ GatewayError
     ├── RateLimited         the account was asked too often
     ├── OutputInvalid       the model's answer has not the form that the request asks for
     ├── ToolCallMissing     the model called no tool, where the request demands it
+    ├── ToolCallInvalid     the model began a call that it could not complete
     ├── UpstreamProtocol    bytes that are not the protocol
     └── UpstreamTimeout     no first event, or silence between events
 """
@@ -123,6 +124,12 @@ class ToolCallMissing(UpstreamError):
     """The model was asked twice for the call that the request demands."""
 
     fault = contract.TOOL_CALL_MISSING
+
+
+class ToolCallInvalid(UpstreamError):
+    """The client was given part of a call that cannot be completed."""
+
+    fault = contract.TOOL_CALL_INVALID
 
 
 class UpstreamTimeout(UpstreamError):
