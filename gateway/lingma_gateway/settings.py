@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lingma_contract.names import Port
 from lingma_gateway.aliases import DEFAULT_ALIASES, Aliases
+from lingma_gateway.tools import DEFAULT_BUDGET, Grammars
 
 
 class Settings(BaseSettings):
@@ -127,6 +128,11 @@ class Settings(BaseSettings):
     """How Lingma is asked. `agent` is not served yet and refused at the start."""
     chat_ask_as: Literal["notification", "request"] = "notification"
     """How `chat/ask` is sent. Its reply is not waited for either way; a request lets Lingma refuse at once."""
+    tools_grammar: str = ""
+    """How models are told to write tool calls: `MODEL=coder` (tags) or `MODEL=hermes` (JSON), comma-separated; `*` in
+    MODEL stands for any text. Behind it come `kmodel=hermes,kimi-k2*=hermes,*=coder`."""
+    tools_description_tokens: int = Field(default=DEFAULT_BUDGET, ge=0)
+    """Estimated tokens that the description of a request's tools may take; above it they are described more briefly."""
     locale: str = "zh-CN"
     """Language that Lingma is told to prefer."""
     gateway_max_in_flight: int = Field(default=2, ge=1, le=1000)
@@ -152,6 +158,12 @@ class Settings(BaseSettings):
     @classmethod
     def _aliases(cls, value: str) -> str:
         Aliases.parse(value)
+        return value
+
+    @field_validator("tools_grammar")
+    @classmethod
+    def _grammars(cls, value: str) -> str:
+        Grammars.parse(value)
         return value
 
     @field_validator("default_ask_mode")
