@@ -58,6 +58,8 @@ READ = {
     "CHAT_ASK_AS": ("request", "request"),
     "MODEL_ALIASES": ("a=b", "a=b"),
     "MODEL_ALIASES_LISTED": ("true", True),
+    "TOOLS_GRAMMAR": ("q35model=hermes", "q35model=hermes"),
+    "TOOLS_DESCRIPTION_TOKENS": ("0", 0),
     "LOCALE": ("en", "en"),
     "SESSION_REUSE_ENABLED": ("false", False),
     "SESSION_CACHE_MAX_ENTRIES": ("0", 0),
