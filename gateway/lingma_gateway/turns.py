@@ -43,7 +43,7 @@ class Turns:
         """Without `continuing` each turn has a session of its own."""
         self._settings = settings
         self._pool = pool
-        self._continuing = continuing or Fresh()
+        self._continuing = Fresh() if continuing is None else continuing
         self._desk = Desk(settings.manner, settings.locale, metrics)
         self._deletions = Deletions()
 
