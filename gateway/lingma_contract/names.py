@@ -74,6 +74,9 @@ class Header(StrEnum):
     """Answer: request fields that had no effect."""
     DEGRADED = "x-lingma-degraded"
     """Answer: parts of the request that the model could not see."""
+    RETRIES = "x-lingma-retries"
+    """Answer: how often the model was asked again, because its answer had not the form that it must have. Absent:
+    never, or the head had been sent before."""
     KEY_ID = "x-lingma-key-id"
     """Router to gateway: the name of the client's API key."""
     REASON = "x-lingma-reason"
@@ -176,6 +179,8 @@ class Metric(StrEnum):
     FIRST_TOKEN_SECONDS = "gateway_time_to_first_token_seconds"
     TOKENS = "gateway_tokens_total"
     TOOL_EVENTS = "gateway_tool_events_total"
+    RETRIES = "gateway_retries_total"
+    """Times that a model was asked again within a turn, by what was wrong with its answer."""
     SESSIONS_KEPT = "gateway_sessions_kept"
     """Sessions of Lingma's that a conversation may go on in."""
     SESSION_REUSE = "gateway_session_reuse_total"

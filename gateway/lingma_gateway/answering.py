@@ -4,13 +4,13 @@ session of Lingma's and in the slot that the turn holds.
 
 import logging
 import uuid
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lingma_contract.jsonlog import event
-from lingma_gateway.answers.answer import Answer, Limits
+from lingma_gateway.answers.answer import Again, Answer, Wanted
 from lingma_gateway.conversation import Message, Role, Text
 from lingma_gateway.errors import UpstreamProtocol
 from lingma_gateway.events import FinishReason, StreamEvent, Usage
@@ -40,26 +40,24 @@ class Desk:
 class Answering:
     """The turn of `place`, on the instance that gave it a slot."""
 
-    def __init__(self, place: Place, instance: Instance, record: TurnRecord, desk: Desk) -> None:
+    def __init__(self, place: Place, wanted: Wanted, instance: Instance, record: TurnRecord, desk: Desk) -> None:
         self._place = place
+        self._wanted = wanted
         self._instance = instance
         self._record = record
         self._desk = desk
-        self._session_id = place.session_id
         self._exchange: Exchange | None = None
+        self._answer = self._new_answer()
         self._held: list[StreamEvent] = []
         """Events of an answer that is given as a whole: until its end Lingma may replace it."""
         self._sent = False
+        self._usage: Usage | None = None
         self._complete: Message | None = None
-        self._prompt = reply(place.unseen) if place.is_reply else whole(place.turn)
-        tokens = request_tokens(place.turn)
-        self._begin: Callable[[], Answer] = lambda: Answer(place.model, tokens, Limits.of(place.turn))
-        self._answer = self._begin()
 
     @property
     def session_id(self) -> str:
         """Lingma's session as far as it is known."""
-        return self._exchange.session_id if self._exchange is not None else self._session_id
+        return self._exchange.session_id if self._exchange is not None else self._place.session_id
 
     @property
     def complete(self) -> Message | None:
@@ -70,41 +68,55 @@ class Answering:
         """The events of the turn. Closing the generator stops Lingma.
 
         Raises:
-            GatewayError: it could not be asked, or broke off.
+            GatewayError: it could not be asked, broke off, or is not what the client demands.
         """
-        ask = self._ask()
-        connection = self._instance.connection()
-        async with exchange(connection, ask, self._prompt, self._desk.manner, self._overheard) as self._exchange:
-            async with aclosing(self._exchange.pieces()) as heard:
-                async for pieces in heard:
-                    produced = self._read(pieces)
-                    if produced:
-                        self._sent = True
-                        yield produced
-                    if self._answer.cut:
-                        break
-            await self._exchange.stop()
-        yield self._end(ask.request_id)
+        question = self._prompt()
+        while True:
+            async with self._asked(question) as asked:
+                self._exchange = asked
+                async with aclosing(asked.pieces()) as heard:
+                    async for pieces in heard:
+                        if produced := self._read(pieces):
+                            self._sent = True
+                            yield produced
+                        if self._answer.cut:
+                            break
+                ended = self._end(asked)
+                if not isinstance(ended, Again):
+                    await asked.stop()
+                    break
+                await asked.settle()
+            question = self._again(ended)
+        yield ended
 
-    def _ask(self) -> calls.Ask:
+    def _prompt(self) -> str:
+        """What the session has not seen; in a new one, all of it."""
+        place, reminder = self._place, self._wanted.reminder
+        return reply(place.unseen, reminder=reminder) if place.is_reply else whole(place.turn, reminder=reminder)
+
+    def _asked(self, question: str) -> AbstractAsyncContextManager[Exchange]:
         place = self._place
-        return calls.Ask(
+        ask = calls.Ask(
             request_id=str(uuid.uuid4()),
             model_key=place.model,
             workspace=str(self._instance.workspace),
             locale=self._desk.locale,
-            session_id=self._session_id,
-            is_reply=place.is_reply,
+            session_id=self.session_id,
+            is_reply=bool(self.session_id),
         )
+        return exchange(self._instance.connection(), ask, question, self._desk.manner, self._overheard)
+
+    def _new_answer(self) -> Answer:
+        return Answer(self._place.model, request_tokens(self._place.turn), self._wanted)
 
     def _read(self, pieces: list[Piece] | Anew) -> list[StreamEvent]:
         """The events that can be sent now."""
         self._record.heard()
         if isinstance(pieces, Anew):
-            if self._sent:
+            if self._sent or self._record.retries:
                 raise UpstreamProtocol("Lingma replaced text of the answer that had already been sent")
             self._held.clear()
-            self._answer = self._begin()
+            self._answer = self._new_answer()
             pieces = pieces.pieces
         produced = self._answer.read(pieces)
         if self._place.turn.stream:
@@ -112,19 +124,32 @@ class Answering:
         self._held += produced
         return []
 
-    def _end(self, request_id: str) -> list[StreamEvent]:
-        """The last events."""
+    def _end(self, asked: Exchange) -> list[StreamEvent] | Again:
+        """The last events, or that the model is to be asked again. It is once at most."""
+        self._count(asked.request_id)
         answer = self._answer
-        events = [*self._held, *answer.end()]
+        ended = answer.end(may_ask=self._record.retries == 0)
+        if isinstance(ended, Again):
+            return ended
         if answer.reason is FinishReason.STOP:
             self._complete = Message(Role.ASSISTANT, (Text("".join(answer.text)),))
-        self._record.usage = self._usage(request_id, answer.usage)
-        return [*events, answer.finish(self._record.usage, self.session_id)]
+        assert self._usage is not None
+        return [*self._held, *ended, answer.finish(self._usage, self.session_id)]
 
-    def _usage(self, request_id: str, estimated: Usage) -> Usage:
-        """Lingma's own count, where its log has one."""
+    def _again(self, again: Again) -> str:
+        """The question, in the session that knows what it is about."""
+        self._record.retries += 1
+        self._desk.metrics.retries.labels(again.why.value).inc()
+        event(log, "asked_again", request_id=self._record.request_id, account=self._record.account, why=again.why.value)
+        return again.question
+
+    def _count(self, request_id: str) -> None:
+        """Add what this question cost: by Lingma's own count, where its log has one."""
+        estimated = self._answer.usage
         counted = usagelog.read(self._instance.settings.work_dir, request_id)
-        return estimated if counted is None else replace(counted, reasoning_tokens=estimated.reasoning_tokens)
+        one = estimated if counted is None else replace(counted, reasoning_tokens=estimated.reasoning_tokens)
+        self._usage = one if self._usage is None else self._usage + one
+        self._record.usage = self._usage
 
     def _overheard(self, method: str, params: dict[str, Any]) -> None:
         """What Lingma does beside answering."""

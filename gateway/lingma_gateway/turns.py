@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lingma_contract.jsonlog import event
 from lingma_gateway.answering import Answering, Desk
+from lingma_gateway.answers.answer import Wanted
 from lingma_gateway.conversation import Turn
 from lingma_gateway.errors import LoginLost, ModelNotFound, NoReadyAccount, UpstreamLost
 from lingma_gateway.events import StreamEvent
@@ -53,6 +54,7 @@ class Turns:
         Raises:
             GatewayError: it could not be run, or broke off.
         """
+        wanted = Wanted.of(turn)
         self._refuse_unknown(turn)
         preferred = self._continuing.preferred(turn, record.key_id) or self._affine(turn, record.key_id)
         async with self._pool.slot(preferred, lambda each: self._offers(turn, each)) as instance:
@@ -60,7 +62,7 @@ class Turns:
             record.model = self._model(turn, instance)
             place = self._continuing.place(turn, record.key_id, Holder(instance.name, instance.epoch), record.model)
             record.session = place.outcome
-            answering = Answering(place, instance, record, self._desk)
+            answering = Answering(place, wanted, instance, record, self._desk)
             try:
                 async with aclosing(answering.events()) as events:
                     async for produced in events:

@@ -71,6 +71,7 @@ def _headers(turn: Turn, record: TurnRecord) -> Mapping[str, str]:
         Header.MODEL: record.model,
         Header.IGNORED: ", ".join(turn.ignored),
         Header.DEGRADED: ", ".join(dict.fromkeys((*turn.degraded, *record.degraded))),
+        Header.RETRIES: str(record.retries or ""),
     }
     return {name.value: _safe(value) for name, value in headers.items() if value}
 

@@ -95,6 +95,12 @@ class Metrics:
         self.rejected = Counter(
             Metric.REJECTED.removesuffix("_total"), "Requests refused for want of a slot", registry=self.registry
         )
+        self.retries = Counter(
+            Metric.RETRIES.removesuffix("_total"),
+            "Times that a model was asked again within a turn, by what was wrong",
+            ["why"],
+            registry=self.registry,
+        )
         self.tool_events = Counter(
             Metric.TOOL_EVENTS.removesuffix("_total"), "Tool events of Lingma", ["method"], registry=self.registry
         )
