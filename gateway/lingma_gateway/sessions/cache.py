@@ -69,6 +69,11 @@ class SessionCache:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def session_ids(self) -> set[str]:
+        """Of the sessions that are kept, those in use left out."""
+        return {entry.session_id for entry in self._entries.values()}
+
     def preferred(self, turn: Turn, key_id: str) -> str | None:
         """Name of the account that holds the longest beginning, if one does."""
         for prefix in _continued(turn):

@@ -1,5 +1,7 @@
 """Conversations with a session cache, and a clock that is moved by hand."""
 
+from typing import Any
+
 from lingma_gateway.conversation import Message, Role, Text, Turn
 from lingma_gateway.sessions.cache import SessionCache
 from lingma_gateway.sessions.continuing import Holder, Place
@@ -18,10 +20,10 @@ def answer(text: str) -> Message:
     return Message(Role.ASSISTANT, (Text(text),))
 
 
-def turn(*texts: str, **more: object) -> Turn:
+def turn(*texts: str, **more: Any) -> Turn:
     """The user's and the model's messages by turns, the user's first."""
     messages = tuple(answer(text) if number % 2 else user(text) for number, text in enumerate(texts))
-    return Turn(None, messages, stream=False, **more)  # type: ignore[arg-type]
+    return Turn(None, messages, stream=False, **more)
 
 
 class Kept:
