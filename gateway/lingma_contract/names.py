@@ -186,6 +186,8 @@ class Metric(StrEnum):
     FIRST_TOKEN_SECONDS = "gateway_time_to_first_token_seconds"
     TOKENS = "gateway_tokens_total"
     TOOL_EVENTS = "gateway_tool_events_total"
+    TOOL_CALLS = "gateway_tool_calls_total"
+    """Calls of clients' tools by tool and outcome: `ok`, `repaired`, `retried`, `refused`."""
     RETRIES = "gateway_retries_total"
     """Times that a model was asked again within a turn, by what was wrong with its answer."""
     SESSIONS_KEPT = "gateway_sessions_kept"

@@ -182,7 +182,10 @@ async def running_services(
         reject_unknown_model=settings.unknown_model == "reject",
         locale=settings.locale,
         tools=ToolSettings(
-            settings.tools_mode == "emulate", Grammars.parse(settings.tools_grammar), settings.tools_description_tokens
+            settings.tools_mode == "emulate",
+            Grammars.parse(settings.tools_grammar),
+            settings.tools_description_tokens,
+            settings.tools_log_content,
         ),
     )
     pool.instances = tuple(instances)

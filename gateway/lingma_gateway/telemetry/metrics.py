@@ -101,6 +101,12 @@ class Metrics:
             ["why"],
             registry=self.registry,
         )
+        self.tool_calls = Counter(
+            Metric.TOOL_CALLS.removesuffix("_total"),
+            "Calls of clients' tools, by tool (at most 100 names) and what became of them",
+            ["tool", "outcome"],
+            registry=self.registry,
+        )
         self.tool_events = Counter(
             Metric.TOOL_EVENTS.removesuffix("_total"), "Tool events of Lingma", ["method"], registry=self.registry
         )
