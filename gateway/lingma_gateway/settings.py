@@ -135,6 +135,8 @@ class Settings(BaseSettings):
     """Longest wait for a slot."""
     gateway_max_queued: int = Field(default=64, ge=0)
     """Requests that may wait for a slot; more are refused at once."""
+    served_by_in_body: bool = False
+    """Whether JSON bodies of chat completions also carry `served_by` and `latency`, as the earlier gateway's did."""
     max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     """Largest request body."""
 

@@ -7,7 +7,7 @@ from fastapi import Request
 from lingma_contract.names import Header
 from lingma_gateway.api.access import Access, access_of
 from lingma_gateway.api.reply import Encoder, Reply
-from lingma_gateway.conversation import Turn
+from lingma_gateway.conversation import Media, ToolResult, Turn
 from lingma_gateway.errors import NoReadyAccount, RequestTooLarge
 from lingma_gateway.services import Services
 from lingma_gateway.turns import TurnRecord
@@ -59,10 +59,17 @@ async def body_of(request: Request, services: Services) -> bytes:
 def reply(services: Services, turn: Turn, access: Access, encoder: Encoder) -> Reply:
     """The answer to `turn`, which runs when the reply is sent."""
     assert access.key_id is not None
-    record = TurnRecord(access.request_id, access.key_id)
+    record = TurnRecord(access.request_id, access.key_id, degraded=_unseen(turn))
     access.turn = record
     access.stream = turn.stream
     return Reply(services.turns.run(turn, record), encoder, lambda: _headers(turn, record), access)
+
+
+def _unseen(turn: Turn) -> list[str]:
+    """The kinds of media in a turn: no model is shown any yet."""
+    parts = (part for message in turn.messages for part in message.parts)
+    contents = (content for part in parts for content in (part.content if isinstance(part, ToolResult) else (part,)))
+    return [content.kind.value for content in contents if isinstance(content, Media)]
 
 
 def _headers(turn: Turn, record: TurnRecord) -> Mapping[str, str]:
