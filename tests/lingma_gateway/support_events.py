@@ -21,7 +21,8 @@ from lingma_gateway.events import (
     Usage,
 )
 
-Pieces = Sequence[tuple[PartKind | Call | Result, str]]
+Pieces = list[tuple[PartKind, str]]
+Parts = Sequence[tuple[PartKind | Call | Result, str]]
 """Text and reasoning by their kind, calls and results by their heads."""
 
 
@@ -56,7 +57,7 @@ def text_of(events: Iterable[StreamEvent], kind: PartKind) -> str:
     return "".join(event.text for event in events if isinstance(event, PartDelta) and event.kind is kind)
 
 
-def answer(pieces: Pieces, reason: FinishReason = FinishReason.STOP, usage: Usage | None = None) -> list[StreamEvent]:
+def answer(pieces: Parts, reason: FinishReason = FinishReason.STOP, usage: Usage | None = None) -> list[StreamEvent]:
     """A whole answer of these pieces, by the sequencer."""
     parts = PartSequencer()
     body = [event for what, text in pieces for event in _events(parts, what, text)]
@@ -85,9 +86,7 @@ def calls_of(events: Iterable[StreamEvent]) -> list[tuple[Call, str]]:
 
 
 _SPOKEN = (PartKind.TEXT, PartKind.REASONING)
-pieces: st.SearchStrategy[list[tuple[PartKind | Call | Result, str]]] = st.lists(
-    st.tuples(st.sampled_from(_SPOKEN), st.text(max_size=20)), max_size=12
-)
+pieces: st.SearchStrategy[Pieces] = st.lists(st.tuples(st.sampled_from(_SPOKEN), st.text(max_size=20)), max_size=12)
 usages = st.builds(
     Usage, st.integers(0, 10**6), st.integers(0, 10**6), estimated=st.booleans(), reasoning_tokens=st.integers(0, 99)
 )

@@ -11,7 +11,7 @@ from lingma_gateway.dialects.openai_chat import BodyEncoder, Envelope, StreamEnc
 from lingma_gateway.errors import UpstreamLost
 from lingma_gateway.events import Call, FinishReason, PartKind, Result, StreamEvent, Usage
 from tests.lingma_gateway.dialects.golden import agree
-from tests.lingma_gateway.support_events import Pieces, answer, answers, calls_of, text_of
+from tests.lingma_gateway.support_events import Parts, answer, answers, calls_of, text_of
 
 ENVELOPE = Envelope("chatcmpl-1", 1_700_000_000)
 
@@ -176,7 +176,7 @@ def test_fields_of_our_own_end_a_body_where_they_are_wanted() -> None:
 
 
 def test_a_call_of_lingmas_own_is_shown_and_its_result_is_not() -> None:
-    shown: Pieces = [
+    shown: Parts = [
         (Call("c1", "read_file", executed=True), '{"path": "a"}'),
         (Result("c1"), "the file"),
         (PartKind.TEXT, "done"),
@@ -207,7 +207,7 @@ def test_the_older_form_tells_a_call_without_id() -> None:
 # Every shape of a stream, as it is sent
 
 
-SHAPES: dict[str, tuple[Pieces, FinishReason]] = {
+SHAPES: dict[str, tuple[Parts, FinishReason]] = {
     "text": ([(PartKind.TEXT, "Hello, 世界\n")], FinishReason.STOP),
     "empty": ([], FinishReason.STOP),
     "cut": ([(PartKind.TEXT, "One two")], FinishReason.LENGTH),
