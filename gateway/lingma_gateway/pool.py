@@ -207,8 +207,8 @@ class Pool:
         displaced = self._waiting.make_room(key_id)
         if displaced is None:
             return False
-        if not displaced.given.done():
-            displaced.given.set_exception(self._rejection())
+        # It still waits: `_settle`, a moment ago, let go of all who do not.
+        displaced.given.set_exception(self._rejection())
         return True
 
     def _leave(self, waiting: _Waiting) -> None:
