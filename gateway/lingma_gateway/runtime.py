@@ -22,6 +22,7 @@ from lingma_gateway.pool import Pool, PoolSettings
 from lingma_gateway.services import Services
 from lingma_gateway.sessions.source import SessionSource
 from lingma_gateway.settings import Settings
+from lingma_gateway.sharing import SharedAnswers, SharingSettings
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.turns import Turns, TurnSettings
 
@@ -183,4 +184,15 @@ async def running_services(
             await stack.enter_async_context(running(instance))
         turns = Turns(turn_settings, pool, metrics)
         stack.push_async_callback(turns.settle)
-        yield Services(settings, pool, turns, metrics, identity, names)
+        shared_answers = SharedAnswers(_sharing(settings))
+        stack.push_async_callback(shared_answers.close)
+        yield Services(settings, pool, turns, metrics, identity, names, shared_answers=shared_answers)
+
+
+def _sharing(settings: Settings) -> SharingSettings:
+    return SharingSettings(
+        max_answers=settings.idempotency_max_answers,
+        max_bytes=settings.idempotency_max_bytes,
+        lifetime_s=settings.idempotency_ttl_sec,
+        grace_s=settings.idempotency_grace_sec,
+    )
