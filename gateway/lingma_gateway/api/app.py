@@ -35,6 +35,7 @@ def _app(services: Services, routers: list[APIRouter]) -> ASGIApp:
     app = FastAPI(title="lingma-gateway", docs_url=None, redoc_url=None, redirect_slashes=False)
     for router in routers:
         app.include_router(router)
+    app.state.routes = [route for router in routers for route in router.routes]
     app.add_exception_handler(GatewayError, _gateway_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid_parameter)
@@ -85,7 +86,7 @@ def _allowed(request: Request) -> list[str]:
     return sorted(
         {
             method
-            for route in request.app.routes
+            for route in request.app.state.routes
             if route.matches(request.scope)[0] is not Match.NONE
             for method in getattr(route, "methods", None) or ()
         }
