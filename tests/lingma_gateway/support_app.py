@@ -97,7 +97,7 @@ def app_of(services: Services) -> ASGIApp:
     return client_app(services, with_admin=True)
 
 
-def client_of(services: Services) -> httpx.AsyncClient:
-    """A client without a key."""
-    transport = httpx.ASGITransport(app_of(services), raise_app_exceptions=False)
+def client_of(services: Services, app: ASGIApp | None = None) -> httpx.AsyncClient:
+    """A client without a key, of the application that a gateway on its own serves or of another one."""
+    transport = httpx.ASGITransport(app or app_of(services), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://gateway")

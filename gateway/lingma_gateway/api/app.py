@@ -1,19 +1,23 @@
 """The two applications: one for clients, one for probes, admin and metrics."""
 
+import importlib.metadata
+from typing import Any
+
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
 from lingma_contract import errors as contract
-from lingma_gateway.api import admin, chat, health, models
+from lingma_gateway.api import admin, chat, health, models, openapi
 from lingma_gateway.api.access import AccessLog, access_of
 from lingma_gateway.errors import GatewayError, InvalidRequest
 from lingma_gateway.services import Services
 
+_VERSION = importlib.metadata.version("lingma-operator")
 _FAULTS = {404: contract.NOT_FOUND, 405: contract.METHOD_NOT_ALLOWED}
 
 
@@ -22,17 +26,30 @@ def client_app(services: Services, *, with_admin: bool) -> ASGIApp:
     routers = [chat.router(services), models.router(services), health.router(services)]
     if with_admin:
         routers += [health.metrics_router(services), admin.router(services)]
-    return _app(services, routers)
+    return _app(services, routers, openapi.document(_VERSION, with_admin=with_admin))
 
 
 def admin_app(services: Services) -> ASGIApp:
     """What the kubelet, the operator and Prometheus call."""
-    return _app(services, [health.router(services), health.metrics_router(services), admin.router(services)])
+    routers = [health.router(services), health.metrics_router(services), admin.router(services)]
+    return _app(services, routers, openapi.admin_document(_VERSION))
 
 
-def _app(services: Services, routers: list[APIRouter]) -> ASGIApp:
+def _described(document: dict[str, Any]) -> APIRouter:
+    """`/openapi.json`: it says nothing about this gateway in particular, so it needs no key."""
+    routes = APIRouter()
+
+    @routes.get("/openapi.json")
+    async def describe() -> JSONResponse:
+        return JSONResponse(document)
+
+    return routes
+
+
+def _app(services: Services, routers: list[APIRouter], document: dict[str, Any]) -> ASGIApp:
+    routers = [*routers, _described(document)]
     # No redirects for a slash at the end: behind the router they would name the address of a pod.
-    app = FastAPI(title="lingma-gateway", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(title="lingma-gateway", openapi_url=None, redirect_slashes=False)
     for router in routers:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes]

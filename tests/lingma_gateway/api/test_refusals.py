@@ -112,7 +112,7 @@ async def test_probes_answer_without_a_key(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/nothing", "/v1", "/v1/chat/completions/", "/v1/%zz", "/v1/%ff%fe", "/v1/chat%2fcompletions", "/v1/\u00e4"],
+    ["/", "/nothing", "/v1", "/v1/chat/completions/", "/v1/%zz", "/v1/%ff%fe", "/v1/\u00e4"],
 )
 async def test_an_unknown_path_is_404_in_form(path: str) -> None:
     async with client_of(services_of()[0]) as client:
