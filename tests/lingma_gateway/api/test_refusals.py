@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from lingma_gateway.errors import (
     UpstreamTimeout,
 )
 from lingma_gateway.events import PartKind
+from tests.lingma_gateway.api.conftest import Gateway
 from tests.lingma_gateway.support_app import app_of, client_of, scripted, services_of, settings_of
 from tests.lingma_gateway.support_events import answer
 from tests.lingma_gateway.support_pool import Account, Turn
@@ -135,6 +137,25 @@ async def test_a_wrong_method_is_405_in_form_and_names_the_right_ones(taken: str
             form(refused)
         if "GET" not in allowed:
             assert (await client.head(path)).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        b"GET /v1/\xff HTTP/1.1\r\nHost: x",
+        b"BREW /v1/models HTTP/1.1\r\nHost: x",
+        b"GET /a b c HTTP/1.1\r\nHost: x",
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\ncontent-length: 99999999999999999999",
+    ],
+)
+def test_what_is_no_http_is_400_in_form(gateway: Gateway, request_head: bytes) -> None:
+    url = httpx.URL(gateway.url)
+    with socket.create_connection((url.host, url.port or 0), timeout=20) as connection:
+        connection.sendall(request_head + b"\r\n\r\n")
+        head, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(body)["error"]["type"] == "invalid_request_error"
+    assert f"x-request-id: {json.loads(body)['request_id']}".encode() in head
 
 
 async def test_a_caller_with_anthropics_version_gets_anthropics_form_everywhere() -> None:
