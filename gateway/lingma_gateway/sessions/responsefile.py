@@ -40,6 +40,8 @@ _SCHEMA = f"""
     COMMIT;
 """
 _DAMAGES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_JOURNAL_PAGES = 256
+"""Of 4 KiB: about how much the file's journal holds before it is written back."""
 _MAX_CHAIN = 10_000
 """Responses in one conversation: each is one look-up."""
 
@@ -172,7 +174,8 @@ class ResponseFile:
             file.execute("PRAGMA journal_mode = WAL")
             file.execute("PRAGMA synchronous = NORMAL")
             file.execute("PRAGMA secure_delete = ON")
-            file.execute("PRAGMA journal_size_limit = 1048576")
+            file.execute(f"PRAGMA wal_autocheckpoint = {_JOURNAL_PAGES}")
+            file.execute("PRAGMA journal_size_limit = 0")
         except BaseException:
             file.close()
             raise
@@ -213,7 +216,7 @@ class ResponseFile:
             if excess <= 0:
                 break
         file.executemany("DELETE FROM response WHERE id = ?", unused)
-        file.execute("PRAGMA incremental_vacuum")
+        file.execute("PRAGMA incremental_vacuum").fetchall()  # each row that is fetched frees a page
 
     def _get(self, file: sqlite3.Connection, id: str, key_id: str) -> StoredResponse | None:
         row = file.execute(

@@ -1,5 +1,6 @@
 """The items of an answer: how each begins, grows and ends in a stream, and what it is in the end."""
 
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 import orjson
@@ -40,7 +41,7 @@ class Item(Protocol):
         ...
 
 
-class _Written:
+class _Written(ABC):
     """What all kinds of items have."""
 
     delta_name = ""
@@ -55,8 +56,9 @@ class _Written:
     def said(self) -> str:
         return "".join(self.text)
 
+    @abstractmethod
     def whole(self, status: str) -> Json:
-        raise NotImplementedError
+        """See `Item`."""
 
     def added(self) -> WireEvent:
         return "response.output_item.added", {"output_index": self.index, "item": self.whole(IN_PROGRESS)}
