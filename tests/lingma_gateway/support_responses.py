@@ -4,7 +4,7 @@ import itertools
 import json
 from typing import Any
 
-import httpx
+import httpx2  # the one that the SDK uses
 import openai
 from hypothesis import strategies as st
 from openai.types.responses import Response
@@ -94,12 +94,12 @@ class Sdk:
     def __init__(self) -> None:
         self._content = b""
         self._type = ""
-        transport = httpx.MockTransport(self._serve)
-        http = httpx.Client(transport=transport)
+        transport = httpx2.MockTransport(self._serve)
+        http = httpx2.Client(transport=transport)
         self._client = openai.OpenAI(base_url="http://sdk.test/v1", api_key="k", http_client=http, max_retries=0)
 
-    def _serve(self, request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, headers={"content-type": self._type}, content=self._content)
+    def _serve(self, request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"content-type": self._type}, content=self._content)
 
     def whole(self, stream: bytes) -> Response:
         """What the SDK's accumulator makes of a stream that completes."""
