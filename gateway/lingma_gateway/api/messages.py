@@ -8,10 +8,10 @@ from lingma_contract.ids import Kind
 from lingma_gateway.api.access import access_of
 from lingma_gateway.api.asking import admit, body_of, identify, reply
 from lingma_gateway.api.reply import Encoder
-from lingma_gateway.counting import input_tokens
 from lingma_gateway.dialects.anthropic.answer import BodyEncoder, Envelope, StreamEncoder
 from lingma_gateway.dialects.anthropic.request import parse, parse_count
 from lingma_gateway.services import Services
+from lingma_gateway.tokens import request_tokens
 
 
 def router(services: Services) -> APIRouter:
@@ -35,6 +35,6 @@ def router(services: Services) -> APIRouter:
         # By the gateway alone: needs neither a slot nor a Lingma that is logged in.
         identify(request, services)
         turn = parse_count(await body_of(request, services))
-        return Response(orjson.dumps({"input_tokens": input_tokens(turn)}), media_type="application/json")
+        return Response(orjson.dumps({"input_tokens": request_tokens(turn)}), media_type="application/json")
 
     return routes

@@ -1,11 +1,10 @@
 """Content blocks as parts of a conversation."""
 
-import base64
-import binascii
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from lingma_gateway.conversation import Media, MediaKind, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
+from lingma_gateway.dialects import dataurls
 from lingma_gateway.dialects.anthropic.reading import items, json_text, obj, optional_string, refusal, string
 
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM}
@@ -120,7 +119,7 @@ class Reader:
                 media_type = optional_string(source, "media_type", f"{where}.source")
                 return Media(kind, where, media_type, data=_decoded(source, f"{where}.source"))
             case "url":
-                return Media(kind, where, url=string(source, "url", f"{where}.source"))
+                return _linked(kind, string(source, "url", f"{where}.source"), where)
             case _:  # a file that lies at Anthropic
                 return self._placeholder(block["type"])
 
@@ -182,8 +181,19 @@ def _tool_reference(block: Block, where: str) -> Iterator[Shown]:
     yield Text(f"The tool {string(block, 'tool_name', where)} is available now.")
 
 
+def _linked(kind: MediaKind, url: str, where: str) -> Media:
+    """What is at an address, or in it: some clients put the data there."""
+    if not url.lower().startswith("data:"):
+        return Media(kind, where, url=url)
+    try:
+        media_type, data = dataurls.parse(url)
+    except ValueError as error:
+        raise refusal(f"{where}.source.url", "Input should be a valid data: URL") from error
+    return Media(kind, where, media_type, data)
+
+
 def _decoded(source: Block, where: str) -> bytes:
     try:
-        return base64.b64decode(string(source, "data", where))
-    except (binascii.Error, ValueError) as error:
+        return dataurls.decode(string(source, "data", where))
+    except ValueError as error:
         raise refusal(f"{where}.data", "Input should be base64") from error

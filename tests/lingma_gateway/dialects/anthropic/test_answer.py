@@ -1,8 +1,6 @@
 """Events as a message: streamed and whole, read by the official SDK."""
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -15,9 +13,9 @@ from hypothesis import strategies as st
 from lingma_gateway.dialects.anthropic.answer import SIGNATURE, BodyEncoder, Envelope, StreamEncoder, Thinking
 from lingma_gateway.errors import UpstreamLost, UpstreamProtocol
 from lingma_gateway.events import Call, Finished, FinishReason, PartKind, Result, StreamEvent, Usage
-from tests.lingma_gateway.support_events import Steps, answer_of, answers_with_tools
+from tests.lingma_gateway.dialects.anthropic.support import Steps, answer_of, answers_with_tools
+from tests.lingma_gateway.dialects.golden import agree
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "anthropic"
 ENVELOPE = Envelope("msg_1", "claude-sonnet-4-5")
 READ = Call("toolu_1", "read")
 TEXT, REASONING = PartKind.TEXT, PartKind.REASONING
@@ -127,31 +125,23 @@ STREAMS: dict[str, tuple[Steps, FinishReason]] = {
 }
 
 
-def check_golden(name: str, wire: bytes) -> None:
-    """Compare with golden/anthropic/NAME.sse; UPDATE_GOLDEN=1 writes it instead."""
-    file = GOLDEN / f"{name}.sse"
-    if os.environ.get("UPDATE_GOLDEN"):
-        file.write_bytes(wire)
-    assert file.read_bytes() == wire
-
-
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_stream_is_byte_for_byte_its_transcript(name: str) -> None:
-    check_golden(name, stream(answer_of(*STREAMS[name])))
+    agree("anthropic", name, stream(answer_of(*STREAMS[name])))
 
 
 def test_thinking_whose_display_is_omitted_keeps_its_blocks_and_their_signature() -> None:
-    check_golden("thinking_omitted", stream(answer_of(*STREAMS["thinking"]), Thinking.OMITTED))
+    agree("anthropic", "thinking_omitted", stream(answer_of(*STREAMS["thinking"]), Thinking.OMITTED))
 
 
 def test_thinking_that_nobody_asked_for_leaves_the_text_the_first_block() -> None:
-    check_golden("thinking_hidden", stream(answer_of(*STREAMS["thinking"]), Thinking.HIDDEN))
+    agree("anthropic", "thinking_hidden", stream(answer_of(*STREAMS["thinking"]), Thinking.HIDDEN))
 
 
 def test_a_stop_sequence_is_named() -> None:
     *events, _finished = answer_of([(TEXT, "a")])
     ended = [*events, Finished(FinishReason.STOP_SEQUENCE, Usage(1, 1, estimated=True), "session-1", "END")]
-    check_golden("stop_sequence", stream(ended))
+    agree("anthropic", "stop_sequence", stream(ended))
     assert body(ended)["stop_sequence"] == "END"
 
 
@@ -218,7 +208,7 @@ BROKEN: dict[str, tuple[Steps, list[str]]] = {
 def test_a_stream_that_breaks_off_ends_what_is_open_but_no_call_and_says_the_error(name: str) -> None:
     steps, last = BROKEN[name]
     wire = failed(steps)
-    check_golden(f"broken_{name}", wire)
+    agree("anthropic", f"broken_{name}", wire)
     assert steps_of(sent(wire))[-2:] == last
     with pytest.raises(anthropic.APIStatusError) as caught:
         SDK.read(wire)

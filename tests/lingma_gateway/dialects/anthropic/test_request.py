@@ -215,10 +215,18 @@ AT = "messages.0.content.0"
             {"type": "image", "source": {"type": "url", "url": "https://a/b.png"}},
             (Media(MediaKind.IMAGE, AT, url="https://a/b.png"),),
         ),
+        (
+            {"type": "image", "source": {"type": "url", "url": "data:image/png;base64,AA=="}},
+            (Media(MediaKind.IMAGE, AT, "image/png", b"\0"),),
+        ),
         ({"type": "image", "source": {"type": "base64", "data": "AA\n=="}}, (Media(MediaKind.IMAGE, AT, "", b"\0"),)),
         (
             {"type": "document", "title": "T", "source": {"type": "base64", "media_type": "a/b", "data": "AA=="}},
             (Text("T"), Media(MediaKind.FILE, AT, "a/b", b"\0")),
+        ),
+        (
+            {"type": "document", "source": {"type": "url", "url": "data:text/plain,a%20b"}},
+            (Media(MediaKind.FILE, AT, "text/plain", b"a b"),),
         ),
         (
             {"type": "document", "source": {"type": "url", "url": "https://a/b.pdf"}},
@@ -482,7 +490,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (block(type="image", source={"type": "base64"}), "messages.0.content.0.source.data"),
     (block(type="image", source={"type": "base64", "data": "A"}), "messages.0.content.0.source.data"),
     (block(type="image", source={"type": "base64", "data": "ü"}), "messages.0.content.0.source.data"),
+    (block(type="image", source={"type": "base64", "data": "!!!!"}), "messages.0.content.0.source.data"),
     (block(type="image", source={"type": "url"}), "messages.0.content.0.source.url"),
+    (block(type="image", source={"type": "url", "url": "data:x"}), "messages.0.content.0.source.url"),
     (block(type="document", source={"type": "text"}), "messages.0.content.0.source.data"),
     (block(type="document", title=3, source={}), "messages.0.content.0.title"),
     (block(type="search_result", content=[{"type": "text"}]), "messages.0.content.0.content.0.text"),
