@@ -195,9 +195,9 @@ def test_requests_messages_keep_calls_results_and_ids(recorded: Recorded) -> Non
         },
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "the file"}]},
     ]
-    asked = ASKED | {"system": "Be kind.", "messages": messages}
-    text = str(recorded.client.post(MESSAGES, json=asked).json()["content"])
-    assert all(part in text for part in ("Be kind.", "Now", "[tool_call toolu_1] read", "the file"))
+    recorded.client.post(MESSAGES, json=ASKED | {"system": "Be kind.", "messages": messages})
+    prompt = recorded.sent("chat/ask")[-1]["params"]["questionText"]
+    assert all(part in prompt for part in ("Be kind.", "Now", "toolu_1", "read", "the file"))
 
 
 def test_errors_of_messages_are_in_anthropics_form(recorded: Recorded) -> None:
