@@ -2,8 +2,9 @@
 
 GatewayError
 ├── InvalidRequest          the caller's body; names the field
-│   └── MissingParameter    a field that OpenAI requires
-├── PreviousResponseNotFound  what `previous_response_id` names is not kept, or never was
+│   ├── MissingParameter    a field that OpenAI requires
+│   ├── PreviousResponseNotFound  what `previous_response_id` names is not kept, or never was
+│   └── ThreadNotKept       a thread of Anthropic's, whose state would have to be kept
 ├── Unauthenticated         the caller's own key
 ├── UpgradeRequired         a WebSocket handshake
 ├── ModelNotFound           UNKNOWN_MODEL=reject and no such model
@@ -56,8 +57,14 @@ class MissingParameter(InvalidRequest):
     fault = contract.MISSING_PARAMETER
 
 
-class PreviousResponseNotFound(GatewayError):
+class PreviousResponseNotFound(InvalidRequest):
     fault = contract.PREVIOUS_RESPONSE_NOT_FOUND
+
+
+class ThreadNotKept(InvalidRequest):
+    """Anthropic's SDKs send the whole conversation then."""
+
+    fault = contract.THREAD_NOT_KEPT
 
 
 class Unauthenticated(GatewayError):

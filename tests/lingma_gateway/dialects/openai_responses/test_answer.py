@@ -1,7 +1,6 @@
 """Answers as streams and as bodies: golden transcripts of every shape, and the official SDK as their reader."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from lingma_gateway.errors import (
 )
 from lingma_gateway.events import Call, Finished, FinishReason, PartKind, Result, StreamEvent, Usage
 from tests.lingma_gateway import support_responses
+from tests.lingma_gateway.dialects.golden import agree
 from tests.lingma_gateway.support_responses import Sdk, answer, body_of, envelope, pieces, streamed, told, whole_answers
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "responses"
@@ -77,11 +77,7 @@ TRANSCRIPTS |= {name: broken(*given) for name, given in BROKEN.items()}
 
 @pytest.mark.parametrize("name", TRANSCRIPTS)
 def test_each_shape_of_stream_is_as_recorded(name: str) -> None:
-    path = GOLDEN / f"{name}.sse"
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(TRANSCRIPTS[name])
-    assert TRANSCRIPTS[name] == path.read_bytes()
+    agree(GOLDEN.name, name, TRANSCRIPTS[name])
 
 
 def test_no_recorded_stream_is_left_over() -> None:
