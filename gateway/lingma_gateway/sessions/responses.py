@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 from lingma_contract.jsonlog import event
+from lingma_gateway.sessions.captured import STATE_DIR
 from lingma_gateway.sessions.responsefile import Limits, Lost, ResponseFile, StoredResponse, StoreUnavailable
-from lingma_gateway.sessions.restore import STATE_DIR
 
 log = logging.getLogger(__name__)
 

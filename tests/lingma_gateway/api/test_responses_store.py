@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from lingma_gateway.sessions.captured import STATE_DIR
 from lingma_gateway.sessions.responsefile import FILE_NAME
-from lingma_gateway.sessions.restore import STATE_DIR
 from tests.lingma_gateway.support_responses import told
 from tests.matrix.bench import bench
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from lingma_gateway.sessions.captured import STATE_DIR
 from lingma_gateway.sessions.responsefile import Limits, Lost, StoredResponse, StoreUnavailable
 from lingma_gateway.sessions.responses import ResponseStore
-from lingma_gateway.sessions.restore import STATE_DIR
 
 RESPONSE = StoredResponse("r1", "team-a", None, b"[]", b"{}")
 
