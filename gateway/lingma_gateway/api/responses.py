@@ -5,8 +5,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
-from starlette.exceptions import HTTPException
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
 
 from lingma_contract.ids import Kind
 from lingma_gateway.api.access import access_of
@@ -33,24 +36,31 @@ def router(services: Services) -> APIRouter:
     asking, stored = _Asking(services), _Stored(services)
     table: tuple[tuple[str, str, Route], ...] = (
         ("POST", "", asking.create),
-        ("GET", "", _handshake),
         ("GET", "/{response_id}", stored.retrieve),
         ("DELETE", "/{response_id}", stored.delete),
         ("GET", "/{response_id}/input_items", stored.input_items),
         ("POST", "/{response_id}/cancel", stored.cancel),
     )
     routes = APIRouter()
-    for method, path, route in table:
-        for prefix in ("/v1/responses", "/responses"):
+    for prefix in ("/v1/responses", "/responses"):
+        routes.routes.append(_HandshakeRoute(prefix, _handshake, methods=["GET"], include_in_schema=False))
+        for method, path, route in table:
             routes.add_api_route(prefix + path, route, methods=[method], include_in_schema=prefix.startswith("/v1"))
     return routes
 
 
+class _HandshakeRoute(APIRoute):
+    """A path for WebSocket handshakes alone: for any other request it is as if it were not there."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if Headers(scope=scope).get("upgrade", "").lower() != "websocket":
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
 async def _handshake(request: Request) -> Response:
-    """Of a WebSocket: refused at once, before the key is looked at, since Codex then goes on over HTTP at once."""
-    if request.headers.get("upgrade", "").lower() == "websocket":
-        raise UpgradeRequired("WebSockets are not spoken here; send the request over HTTP")
-    raise HTTPException(405, headers={"allow": "POST"})
+    """Refused at once, before the key is looked at: on this status Codex goes on over HTTP at once."""
+    raise UpgradeRequired("WebSockets are not spoken here; send the request over HTTP")
 
 
 class _Asking:
