@@ -20,6 +20,8 @@ from lingma_gateway.lingma.process import LingmaProcess
 from lingma_gateway.login.configured import Logins
 from lingma_gateway.pool import Pool, PoolSettings
 from lingma_gateway.services import Services
+from lingma_gateway.sessions.responsefile import Limits
+from lingma_gateway.sessions.responses import ResponseStore
 from lingma_gateway.sessions.source import SessionSource
 from lingma_gateway.settings import Settings
 from lingma_gateway.sharing import SharedAnswers, SharingSettings
@@ -29,6 +31,7 @@ from lingma_gateway.turns import Turns, TurnSettings
 log = logging.getLogger(__name__)
 
 _DEFAULT_WORK_DIR = Path("~/.lingma")
+_MEGABYTE = 1024 * 1024
 _OF_ONE_ACCOUNT = (
     "lingma_username",
     "lingma_password",
@@ -153,7 +156,7 @@ def _instance(
         max_in_flight=settings.gateway_max_in_flight,
     )
     bundle_file = None if account.bundle.file is None else Path(account.bundle.file).expanduser()
-    source = SessionSource(work_dir, bundle_file, account.bundle.text)
+    source = SessionSource(work_dir, bundle_file, account.bundle.text, settings.lingma_captured_dir)
     authenticator = logins.of(account.name, work_dir, source, account.credentials)
     return Instance(instance_settings, source, process, pool.changed, authenticator=authenticator)
 
@@ -184,9 +187,19 @@ async def running_services(
             await stack.enter_async_context(running(instance))
         turns = Turns(turn_settings, pool, metrics)
         stack.push_async_callback(turns.settle)
+        responses = _response_store(settings)
+        if responses is not None:
+            stack.push_async_callback(responses.close)
         shared_answers = SharedAnswers(_sharing(settings))
         stack.push_async_callback(shared_answers.close)
-        yield Services(settings, pool, turns, metrics, identity, names, shared_answers=shared_answers)
+        yield Services(settings, pool, turns, metrics, identity, names, responses, shared_answers=shared_answers)
+
+
+def _response_store(settings: Settings) -> ResponseStore | None:
+    if not settings.responses_store_enabled:
+        return None
+    limits = Limits(settings.responses_store_max_age, settings.responses_store_max_megabytes * _MEGABYTE)
+    return ResponseStore(settings.lingma_work_dir.expanduser(), limits)
 
 
 def _sharing(settings: Settings) -> SharingSettings:

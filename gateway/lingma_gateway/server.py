@@ -56,14 +56,14 @@ class _Protocol(HttpToolsProtocol):
 
 
 _NO_ERRORS = ("without completing response", "Unsupported upgrade request", "No supported WebSocket library")
+"""Of the server's own messages: an answer that is broken off on purpose, and a handshake that a route refuses."""
 
 
 class _NotAnError(logging.Filter):
-    """An answer that is broken off on purpose is no error of the server, nor is a client that tries a WebSocket."""
+    """Drops what the server takes for an error and is none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        return not any(known in message for known in _NO_ERRORS)
+        return not any(words in record.getMessage() for words in _NO_ERRORS)
 
 
 class Servers:

@@ -68,6 +68,9 @@ READ = {
     "IDEMPOTENCY_GRACE_SEC": ("0", 0.0),
     "SERVED_BY_IN_BODY": ("true", True),
     "MAX_BODY_BYTES": ("1024", 1024),
+    "RESPONSES_STORE_ENABLED": ("false", False),
+    "RESPONSES_STORE_MAX_AGE": ("60", 60.0),
+    "RESPONSES_STORE_MAX_MEGABYTES": ("1", 1),
     "LINGMA_DRAIN_SECONDS": ("0", 0.0),
     "DRAIN_PROPAGATION_SECONDS": ("0.5", 0.5),
 }

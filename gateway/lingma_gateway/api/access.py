@@ -126,7 +126,7 @@ class AccessLog:
 
     def _tag(self, headers: MutableHeaders, access: Access) -> None:
         """What every answer says: which request it is of, how long things took so far, whose account it was."""
-        headers[Header.REQUEST_ID] = access.request_id
+        headers.update(contract.request_id_headers(access.dialect, access.request_id))
         headers[SERVER_TIMING] = _server_timing(access)
         account = self._account(access)
         if account is not None:

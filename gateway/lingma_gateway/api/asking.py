@@ -2,7 +2,8 @@
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 
 from fastapi import Request
 
@@ -13,6 +14,7 @@ from lingma_gateway.api.accounting import count
 from lingma_gateway.api.reply import Encoded, Encoder, Reply
 from lingma_gateway.conversation import Media, ToolResult, Turn
 from lingma_gateway.errors import InvalidRequest, NoReadyAccount, RequestTooLarge, UnsupportedEncoding
+from lingma_gateway.events import Finished, StreamEvent
 from lingma_gateway.services import Services
 from lingma_gateway.sharing import Claim, Making, SharedAnswer
 from lingma_gateway.turns import TurnRecord
@@ -92,8 +94,12 @@ def _announced(request: Request) -> int:
     return int(length) if length.isdecimal() else 0
 
 
-def reply(services: Services, turn: Turn, access: Access, encoder: Encoder) -> Reply:
-    """The answer to `turn`, which runs when the reply is sent.
+AtEnd = Callable[[Finished], Awaitable[None]]
+
+
+def reply(services: Services, turn: Turn, access: Access, encoder: Encoder, at_end: AtEnd | None = None) -> Reply:
+    """The answer to `turn`, which runs when the reply is sent. `at_end` is awaited when all but the end has been
+    encoded, before the client is told the end.
 
     With an `Idempotency-Key` it may be an answer that runs or has ended already.
 
@@ -109,7 +115,8 @@ def reply(services: Services, turn: Turn, access: Access, encoder: Encoder) -> R
         return Reply(shared, lambda: {**shared.fields(), _REPLAYED: "true"}, access)
     record = TurnRecord(access.request_id, access.key_id, degraded=_unseen(turn))
     access.turn = record
-    answer = Encoded(services.turns.run(turn, record), encoder)
+    run = services.turns.run(turn, record)
+    answer = Encoded(run if at_end is None else _before_end(run, at_end), encoder)
     fields = functools.partial(_headers, turn, record)
     if claim is not None:
         making = Making(answer, record, fields, functools.partial(_count_shared, services, access.dialect))
@@ -118,6 +125,22 @@ def reply(services: Services, turn: Turn, access: Access, encoder: Encoder) -> R
             access.share = Share.FIRST
             return Reply(made, fields, access)
     return Reply(answer, fields, access)
+
+
+async def _before_end(
+    run: AsyncGenerator[list[StreamEvent], None], at_end: AtEnd
+) -> AsyncGenerator[list[StreamEvent], None]:
+    """The same events, the end by itself and after `at_end`."""
+    async with aclosing(run):
+        async for events in run:
+            last = events[-1]
+            if isinstance(last, Finished):
+                if events[:-1]:
+                    yield events[:-1]
+                await at_end(last)
+                yield [last]
+            else:
+                yield events
 
 
 def _count_shared(services: Services, dialect: Dialect, shared: SharedAnswer) -> None:
