@@ -197,6 +197,8 @@ class Metric(StrEnum):
     SESSIONS_DROPPED = "gateway_sessions_dropped_total"
     """Sessions that were given up, by `reason`."""
     QUEUED = "gateway_queued"
+    QUEUE_SECONDS = "gateway_queue_duration_seconds"
+    KEY_REQUESTS = "gateway_key_requests_total"
     ACCEPTED = "gateway_accepted_total"
     LOGIN_STATE = "gateway_login_state"
     """1 for the reason that holds now (`LoginReason`), by account."""

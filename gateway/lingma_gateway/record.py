@@ -24,6 +24,8 @@ class TurnRecord:
     finish: FinishReason | None = None
     """Why the answer ended, once it has."""
     started_at: float = field(default_factory=time.monotonic)
+    queued_s: float | None = None
+    """How long it waited for its slot."""
     first_event_s: float | None = None
     degraded: list[str] = field(default_factory=list)
     """Parts of the request that the model could not see, by the names of their placeholders."""

@@ -1,6 +1,7 @@
 """One turn: take a slot, have it answered, give everything back. Every exit releases what it took."""
 
 import logging
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -78,7 +79,8 @@ class Turns:
         wanted = Wanted.of(turn)
         self._refuse_unknown(turn)
         preferred = self._continuing.preferred(turn, record.key_id) or self._affine(turn, record.key_id)
-        async with self._pool.slot(preferred, lambda each: self._offers(turn, each)) as instance:
+        async with self._pool.slot(preferred, lambda each: self._offers(turn, each), key_id=record.key_id) as instance:
+            record.queued_s = time.monotonic() - record.started_at
             record.account = instance.name
             record.model = self._model(turn, instance)
             name = opening(turn.messages)
