@@ -133,6 +133,8 @@ class OutputFormat:
     """JSON Schema as JSON text; None: any JSON object."""
     name: str = ""
     strict: bool = False
+    where: str = field(default="response_format.json_schema.schema", compare=False)
+    """The field that holds the schema, as errors name it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,19 @@
 
 GatewayError
 ├── InvalidRequest          the caller's body; names the field
+│   ├── MissingParameter    a field that OpenAI requires
+│   ├── PreviousResponseNotFound  what `previous_response_id` names is not kept, or never was
+│   └── ThreadNotKept       a thread of Anthropic's, whose state would have to be kept
 ├── Unauthenticated         the caller's own key
+├── UpgradeRequired         a WebSocket handshake
 ├── ModelNotFound           UNKNOWN_MODEL=reject and no such model
 ├── NotFound                no such instance
 ├── Conflict                not in this state
 ├── NotConfigured           a setting is missing, so nobody could be allowed
 ├── SessionNotPacked        the login's files are of no use elsewhere
 ├── RequestTooLarge
+├── UnsupportedEncoding     the body is compressed
+├── IdempotencyKeyReused    the same Idempotency-Key with another request
 ├── QueueFull               every slot is taken, and the queue too
 ├── NoReadyAccount          no Lingma is connected and logged in
 │   └── LoginLost           the Lingma that was asked says that its account may not
@@ -17,6 +23,9 @@ GatewayError
     ├── UpstreamRefused     a finish with an error status, or an RPC error
     ├── QuotaExceeded       the account has used up what it may
     ├── RateLimited         the account was asked too often
+    ├── OutputInvalid       the model's answer has not the form that the request asks for
+    ├── ToolCallMissing     the model called no tool, where the request demands it
+    ├── ToolCallInvalid     the model began a call that it could not complete
     ├── UpstreamProtocol    bytes that are not the protocol
     └── UpstreamTimeout     no first event, or silence between events
 """
@@ -47,8 +56,28 @@ class InvalidRequest(GatewayError):
     fault = contract.INVALID_REQUEST
 
 
+class MissingParameter(InvalidRequest):
+    """In OpenAI's words and with its code."""
+
+    fault = contract.MISSING_PARAMETER
+
+
+class PreviousResponseNotFound(InvalidRequest):
+    fault = contract.PREVIOUS_RESPONSE_NOT_FOUND
+
+
+class ThreadNotKept(InvalidRequest):
+    """Anthropic's SDKs send the whole conversation then."""
+
+    fault = contract.THREAD_NOT_KEPT
+
+
 class Unauthenticated(GatewayError):
     fault = contract.UNAUTHENTICATED
+
+
+class UpgradeRequired(GatewayError):
+    fault = contract.UPGRADE_REQUIRED
 
 
 class ModelNotFound(GatewayError):
@@ -73,6 +102,14 @@ class SessionNotPacked(GatewayError):
 
 class RequestTooLarge(GatewayError):
     fault = contract.TOO_LARGE
+
+
+class UnsupportedEncoding(GatewayError):
+    fault = contract.UNSUPPORTED_ENCODING
+
+
+class IdempotencyKeyReused(GatewayError):
+    fault = contract.IDEMPOTENCY_KEY_REUSED
 
 
 class QueueFull(GatewayError):
@@ -109,6 +146,24 @@ class RateLimited(UpstreamError):
 
 class UpstreamProtocol(UpstreamError):
     """Lingma sent what the protocol does not know."""
+
+
+class OutputInvalid(UpstreamError):
+    """The model was asked twice for the form that the request demands."""
+
+    fault = contract.OUTPUT_INVALID
+
+
+class ToolCallMissing(UpstreamError):
+    """The model was asked twice for the call that the request demands."""
+
+    fault = contract.TOOL_CALL_MISSING
+
+
+class ToolCallInvalid(UpstreamError):
+    """The client was given part of a call that cannot be completed."""
+
+    fault = contract.TOOL_CALL_INVALID
 
 
 class UpstreamTimeout(UpstreamError):

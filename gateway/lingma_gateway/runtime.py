@@ -1,7 +1,9 @@
 """Puts a gateway together from its settings: as the sidecar of one Lingma, or alone with Lingmas of its own."""
 
+import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,20 +16,29 @@ from lingma_gateway import accounts
 from lingma_gateway.accounts import Account, AccountsError, BundleSource
 from lingma_gateway.aliases import Aliases
 from lingma_gateway.identity import Identity, SidecarIdentity, StandaloneIdentity
+from lingma_gateway.lingma.exchange import Manner
 from lingma_gateway.lingma.instance import Instance, InstanceSettings, running
 from lingma_gateway.lingma.models import Names
 from lingma_gateway.lingma.process import LingmaProcess
 from lingma_gateway.login.configured import Logins
 from lingma_gateway.pool import Pool, PoolSettings
 from lingma_gateway.services import Services
+from lingma_gateway.sessions.cache import SessionCache
+from lingma_gateway.sessions.responsefile import Limits
+from lingma_gateway.sessions.responses import ResponseStore
 from lingma_gateway.sessions.source import SessionSource
 from lingma_gateway.settings import Settings
+from lingma_gateway.sharing import SharedAnswers, SharingSettings
 from lingma_gateway.telemetry.metrics import Metrics
-from lingma_gateway.turns import Turns, TurnSettings
+from lingma_gateway.tools import Grammars
+from lingma_gateway.turns import ToolSettings, Turns, TurnSettings
 
 log = logging.getLogger(__name__)
 
+_SWEEP_S = 30.0
+"""Between two looks for sessions that have expired."""
 _DEFAULT_WORK_DIR = Path("~/.lingma")
+_MEGABYTE = 1024 * 1024
 _OF_ONE_ACCOUNT = (
     "lingma_username",
     "lingma_password",
@@ -170,17 +181,70 @@ async def running_services(
     metrics = Metrics(pool)
     names = Names(settings.default_model, Aliases.parse(settings.model_aliases))
     turn_settings = TurnSettings(
-        first_event_timeout_s=settings.first_event_timeout,
-        idle_timeout_s=settings.idle_timeout,
+        manner=Manner(settings.first_event_timeout, settings.idle_timeout, settings.chat_ask_as == "request"),
         names=names,
         reject_unknown_model=settings.unknown_model == "reject",
         locale=settings.locale,
-        ask_as_request=settings.chat_ask_as == "request",
+        tools=ToolSettings(
+            settings.tools_mode == "emulate",
+            Grammars.parse(settings.tools_grammar),
+            settings.tools_description_tokens,
+            settings.tools_log_content,
+        ),
     )
     pool.instances = tuple(instances)
     async with AsyncExitStack() as stack:
         for instance in instances:
             await stack.enter_async_context(running(instance))
-        turns = Turns(turn_settings, pool, metrics)
+        sessions = _session_cache(settings)
+        metrics.watch(sessions)
+        turns = Turns(turn_settings, pool, metrics, sessions)
         stack.push_async_callback(turns.settle)
-        yield Services(settings, pool, turns, metrics, identity, names)
+        responses = _response_store(settings)
+        if responses is not None:
+            stack.push_async_callback(responses.close)
+        shared_answers = SharedAnswers(_sharing(settings))
+        stack.push_async_callback(shared_answers.close)
+        await stack.enter_async_context(_swept(turns))
+        yield Services(
+            settings, pool, turns, metrics, identity, names, sessions, responses, shared_answers=shared_answers
+        )
+
+
+def _session_cache(settings: Settings) -> SessionCache | None:
+    if not settings.session_reuse_enabled or not settings.session_cache_max_entries:
+        return None
+    return SessionCache(settings.session_cache_max_entries, settings.session_cache_ttl_sec, time.monotonic)
+
+
+@asynccontextmanager
+async def _swept(turns: Turns) -> AsyncIterator[None]:
+    """Sessions that have expired are deleted though no turn comes."""
+
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            turns.retire()
+
+    task = asyncio.create_task(sweep(), name="session-sweep")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _response_store(settings: Settings) -> ResponseStore | None:
+    if not settings.responses_store_enabled:
+        return None
+    limits = Limits(settings.responses_store_max_age, settings.responses_store_max_megabytes * _MEGABYTE)
+    return ResponseStore(settings.lingma_work_dir.expanduser(), limits)
+
+
+def _sharing(settings: Settings) -> SharingSettings:
+    return SharingSettings(
+        max_answers=settings.idempotency_max_answers,
+        max_bytes=settings.idempotency_max_bytes,
+        lifetime_s=settings.idempotency_ttl_sec,
+        grace_s=settings.idempotency_grace_sec,
+    )

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lingma_contract.names import Port
 from lingma_gateway.aliases import DEFAULT_ALIASES, Aliases
+from lingma_gateway.tools import DEFAULT_BUDGET, Grammars
 
 
 class Settings(BaseSettings):
@@ -130,16 +131,51 @@ class Settings(BaseSettings):
     """How Lingma is asked. `agent` is not served yet and refused at the start."""
     chat_ask_as: Literal["notification", "request"] = "notification"
     """How `chat/ask` is sent. Its reply is not waited for either way; a request lets Lingma refuse at once."""
+    tools_mode: Literal["emulate", "off"] = "emulate"
+    """How a client's tools are served: `emulate` describes them in the prompt and reads calls out of the answer; `off`
+    leaves them out, and names them in `x-lingma-ignored`."""
+    tools_grammar: str = ""
+    """How models are told to write tool calls: `MODEL=coder` (tags) or `MODEL=hermes` (JSON), comma-separated; `*` in
+    MODEL stands for any text. Behind it come `kmodel=hermes,kimi-k2*=hermes,*=coder`."""
+    tools_description_tokens: int = Field(default=DEFAULT_BUDGET, ge=0)
+    """Estimated tokens that the description of a request's tools may take; above it they are described more briefly."""
+    tools_log_content: bool = False
+    """Log arguments and results of tool calls too, secrets masked. They hold whatever the user's files do."""
     locale: str = "zh-CN"
     """Language that Lingma is told to prefer."""
+    session_reuse_enabled: bool = True
+    """Ask the next turn of a conversation in the session of Lingma's that holds it, with only what is new."""
+    session_cache_max_entries: int = Field(default=256, ge=0)
+    """Sessions that are kept for it; 0: none."""
+    session_cache_ttl_sec: float = Field(default=1800.0, gt=0)
+    """How long a session is kept after its last turn."""
+
     gateway_max_in_flight: int = Field(default=2, ge=1, le=1000)
     """Turns at once for each account."""
     gateway_queue_timeout_sec: float = Field(default=30.0, ge=0)
     """Longest wait for a slot."""
     gateway_max_queued: int = Field(default=64, ge=0)
     """Requests that may wait for a slot; more are refused at once."""
+    idempotency_max_answers: int = Field(default=256, ge=0)
+    """Answers to requests with an `Idempotency-Key` that are kept to be joined or repeated. 0: it has no effect."""
+    idempotency_max_bytes: int = Field(default=32 * 1024 * 1024, ge=0)
+    """Bytes of those answers together; the oldest go first."""
+    idempotency_ttl_sec: float = Field(default=600.0, ge=0)
+    """How long such an answer is repeated after its end."""
+    idempotency_grace_sec: float = Field(default=10.0, ge=0)
+    """How long such an answer goes on after its client left, so that a retry finds it running."""
+    served_by_in_body: bool = False
+    """Whether JSON bodies of chat completions also carry `served_by` and `latency`, as the earlier gateway's did."""
     max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     """Largest request body."""
+
+    responses_store_enabled: bool = True
+    """Keep answers of the Responses API for `previous_response_id`, unless a request says `store: false`. Prompts and
+    answers then lie in the work directory."""
+    responses_store_max_age: float = Field(default=604800.0, gt=0)
+    """How long a response is kept after the last turn of its conversation."""
+    responses_store_max_megabytes: int = Field(default=256, ge=1)
+    """Size of all stored responses together; those that were not used for longest give way."""
 
     lingma_drain_seconds: float = Field(default=300.0, ge=0)
     """After SIGTERM, how long running answers may take."""
@@ -155,6 +191,12 @@ class Settings(BaseSettings):
     @classmethod
     def _aliases(cls, value: str) -> str:
         Aliases.parse(value)
+        return value
+
+    @field_validator("tools_grammar")
+    @classmethod
+    def _grammars(cls, value: str) -> str:
+        Grammars.parse(value)
         return value
 
     @field_validator("default_ask_mode")

@@ -14,7 +14,9 @@ _GROUPS = {
     "lingma_bin": "Lingma on this machine",
     "auto_login_enabled": "Logging in by itself",
     "first_event_timeout": "Turns and models",
+    "session_reuse_enabled": "Sessions of Lingma's that are kept",
     "gateway_max_in_flight": "Limits",
+    "responses_store_enabled": "Stored responses",
     "lingma_drain_seconds": "Ending",
 }
 """The heading of each group, by its first field: groups follow the order of the fields."""

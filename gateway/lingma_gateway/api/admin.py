@@ -136,7 +136,7 @@ def _stats(services: Services, started_at: datetime) -> dict[str, Any]:
         },
         "pool": {name: health[name] for name in ("pool_size", "pool_ready", "instances")},
         # There is no session cache yet: each turn carries its whole history.
-        "session_cache": None,
+        "session_cache": None if services.sessions is None else services.sessions.as_json(),
         "usage": services.usage.as_json(),
     }
 

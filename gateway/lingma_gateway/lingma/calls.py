@@ -1,9 +1,7 @@
-"""What Lingma is asked: a Turn as the params of `chat/ask`, and the params of the other calls. Pure."""
+"""What Lingma is asked: the params of `chat/ask` and of the other calls. Pure."""
 
 from dataclasses import dataclass
-from typing import Any, assert_never
-
-from lingma_gateway.conversation import Media, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult, Turn
+from typing import Any
 
 CLIENT_NAME = "lingma-openai-gateway"
 """Kept from the earlier gateway."""
@@ -30,19 +28,25 @@ class Ask:
     workspace: str
     """An empty folder: without one Lingma logs `workspacePath is empty` and may fail."""
     locale: str
+    session_id: str = ""
+    """The session that takes the question; empty: a new one."""
+    is_reply: bool = False
+    """Whether the session has been asked before. Simulated: an unknown id gets a new session then (low confidence)."""
+    image_urls: tuple[str, ...] = ()
+    """What `image/uploadResultNotification` named (protocol page, image/upload: medium confidence)."""
 
 
 def ask(ask: Ask, prompt: str) -> dict[str, Any]:
-    """Params of `chat/ask` for a new session in chat mode."""
+    """Params of `chat/ask` in chat mode."""
     return {
         "requestId": ask.request_id,
-        "sessionId": "",
+        "sessionId": ask.session_id,
         "sessionType": "chat",
         "chatTask": "FREE_INPUT",
         "mode": "chat",
         "source": 1,
         "stream": True,
-        "isReply": False,
+        "isReply": ask.is_reply,
         "taskDefinitionType": "system",
         "codeLanguage": "",
         # The plugin reads questionText; the earlier gateway, proven on real ones, sent all five (parity, section 4).
@@ -55,6 +59,7 @@ def ask(ask: Ask, prompt: str) -> dict[str, Any]:
             "features": [],
             "preferredLanguage": ask.locale,
             "localeLang": ask.locale,
+            **({"imageUrls": list(ask.image_urls)} if ask.image_urls else {}),
         },
         "extra": {"modelConfig": {"key": ask.model_key}, "workspacePath": ask.workspace},
         # One account serves many keys and must not remember one for another.
@@ -90,32 +95,3 @@ def denied_approval(params: dict[str, Any]) -> dict[str, Any]:
         "toolCallId": params.get("toolCallId", ""),
         "approval": False,
     }
-
-
-def prompt(turn: Turn) -> str:
-    """The conversation as one text: Lingma has no roles. A lone user message goes as it is."""
-    if len(turn.messages) == 1 and turn.messages[0].role is Role.USER:
-        return _message_text(turn.messages[0])
-    return "\n\n".join(_entry(message) for message in turn.messages if message.parts)
-
-
-def _entry(message: Message) -> str:
-    return f"[{message.role.value}]\n{_message_text(message)}"
-
-
-def _message_text(message: Message) -> str:
-    return "\n".join(_part_text(part) for part in message.parts if not isinstance(part, Reasoning))
-
-
-def _part_text(part: Part) -> str:
-    match part:
-        case Text(text) | Reasoning(text):
-            return text
-        case Media(kind):
-            return f"[{kind.value}]"
-        case ToolCall(id, name, arguments):
-            return f"[tool_call {id}] {name} {arguments}"
-        case ToolResult(id, content):
-            return "\n".join((f"[tool_result {id}]", *(_part_text(each) for each in content)))
-        case _:
-            assert_never(part)

@@ -82,6 +82,9 @@ class Instance:
         self._restart_wanted = False
         self._unanswered_pings = 0
         self._unconnected_since: float | None = clock()
+        self._logged_in_as: Any = None
+        self.epoch = 0
+        """Of the sessions that this Lingma holds: a new connection or another login ends all that were before it."""
 
     @property
     def workspace(self) -> Path:
@@ -253,6 +256,7 @@ class Instance:
             self._restart_wanted = False
             self._unanswered_pings = 0
             self._unconnected_since = None
+            self.epoch += 1
             try:
                 await self._check_login(connection)
                 self._connection, self._port = connection, info.port
@@ -307,6 +311,9 @@ class Instance:
         status = await connection.request("auth/status", {})
         found = login.interpret(status if isinstance(status, dict) else {})
         if found.logged_in:
+            if status.get("id") != self._logged_in_as:
+                self._logged_in_as = status.get("id")
+                self.epoch += 1
             if not await self._know_models(connection, found):
                 self._set_login(login.NO_MODELS)
                 asyncio.get_running_loop().call_later(_RECHECK_S, self._recheck.set)

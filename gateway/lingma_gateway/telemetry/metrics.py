@@ -9,7 +9,11 @@ from prometheus_client.registry import Collector
 
 from lingma_contract.names import Metric
 from lingma_gateway.pool import Pool
+from lingma_gateway.sessions.cache import Dropped, SessionCache
+from lingma_gateway.sessions.continuing import HIT
+from lingma_gateway.sessions.knowledge import Miss
 
+_MAX_KEYS = 100
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
 
@@ -42,10 +46,37 @@ class _PoolCollector(Collector):
         yield GaugeMetricFamily(Metric.QUEUED, "Requests that wait for a slot", value=self._pool.queued)
 
 
+class _SessionCollector(Collector):
+    """Reads the session cache when it is scraped."""
+
+    def __init__(self, sessions: SessionCache) -> None:
+        self._sessions = sessions
+
+    def collect(self) -> Iterable[Family]:
+        stats = self._sessions.stats
+        yield GaugeMetricFamily(Metric.SESSIONS_KEPT, "Sessions of Lingma's that are kept", value=len(self._sessions))
+        reuse = CounterMetricFamily(
+            Metric.SESSION_REUSE.removesuffix("_total"),
+            "Turns, by whether they went on in a session",
+            labels=["outcome"],
+        )
+        reuse.add_metric([HIT], stats.hits)
+        for miss in Miss:
+            reuse.add_metric([miss.value], stats.misses[miss])
+        yield reuse
+        dropped = CounterMetricFamily(
+            Metric.SESSIONS_DROPPED.removesuffix("_total"), "Sessions that were given up", labels=["reason"]
+        )
+        for why in Dropped:
+            dropped.add_metric([why.value], stats.dropped[why])
+        yield dropped
+
+
 class Metrics:
     """Counters and histograms, in a registry of their own."""
 
     def __init__(self, pool: Pool) -> None:
+        self._keys: set[str] = set()
         self.registry = CollectorRegistry()
         self.registry.register(_PoolCollector(pool))
         self.requests = Counter(
@@ -60,12 +91,46 @@ class Metrics:
         self.first_token_seconds = Histogram(
             Metric.FIRST_TOKEN_SECONDS, "Request to first event", ["dialect"], buckets=_SECONDS, registry=self.registry
         )
+        self.queue_seconds = Histogram(
+            Metric.QUEUE_SECONDS, "Waiting for a slot", buckets=_SECONDS, registry=self.registry
+        )
+        self.key_requests = Counter(
+            Metric.KEY_REQUESTS.removesuffix("_total"),
+            "Requests by API key and status",
+            ["key_id", "status"],
+            registry=self.registry,
+        )
         self.tokens = Counter(
             Metric.TOKENS.removesuffix("_total"), "Tokens, estimated", ["direction"], registry=self.registry
         )
         self.rejected = Counter(
             Metric.REJECTED.removesuffix("_total"), "Requests refused for want of a slot", registry=self.registry
         )
+        self.retries = Counter(
+            Metric.RETRIES.removesuffix("_total"),
+            "Times that a model was asked again within a turn, by what was wrong",
+            ["why"],
+            registry=self.registry,
+        )
+        self.tool_calls = Counter(
+            Metric.TOOL_CALLS.removesuffix("_total"),
+            "Calls of clients' tools, by tool (at most 100 names) and what became of them",
+            ["tool", "outcome"],
+            registry=self.registry,
+        )
         self.tool_events = Counter(
             Metric.TOOL_EVENTS.removesuffix("_total"), "Tool events of Lingma", ["method"], registry=self.registry
         )
+
+    def watch(self, sessions: SessionCache | None) -> None:
+        """Have the figures of the session cache, too, where there is one."""
+        if sessions is not None:
+            self.registry.register(_SessionCollector(sessions))
+
+    def count_key(self, key_id: str, status: int) -> None:
+        """One request of a key. Keys beyond the first hundred are counted together: a label must not grow for ever."""
+        if key_id not in self._keys and len(self._keys) >= _MAX_KEYS:
+            key_id = "other"
+        else:
+            self._keys.add(key_id)
+        self.key_requests.labels(key_id, str(status)).inc()
