@@ -83,6 +83,11 @@ _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\w])(?:\+?86[- ]?)?1[3-9]\d{9}(?![\w])")
 _HOME = re.compile(r"(?i)((?:/|\\|%2f)(?:home|users)(?:/|\\{1,2}|%2f))(?:[^/\\%\"'\n]{1,64}(?=\\)|[^/\\%\s\"']+)")
 
+_ASSIGNED = re.compile(
+    r"""(?i)(\w{0,40}(?:password|passwd|secret|token|api_?key)\w{0,40}\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?)[^\s"',;\\]+"""
+)
+"""As configuration files have it: tools read them."""
+
 _MAX_TEXT_CHARS = 256 * 1024
 """Longer texts become their length even when texts are kept: they are images."""
 _MIN_LEARNED = 3
@@ -93,6 +98,28 @@ def without_secrets(text: str) -> str:
     """Words of Lingma's that go into a log or an error, without what looks like a token, a key or a person."""
     text = _MACHINE_KEY.sub(rf"\1{MASK}", text)
     return _without_patterns(text, lambda _: MASK)
+
+
+def text_without_secrets(text: str) -> str:
+    """What a tool was told or told, which may be any file: `without_secrets`, and without what is assigned to one."""
+    return _ASSIGNED.sub(rf"\1{MASK}", without_secrets(text))
+
+
+def json_without_secrets(value: Any, depth: int = 1) -> Any:
+    """The same of any JSON value, whose fields may give secrets away by their names, too."""
+    if depth > MAX_DEPTH:
+        return MASK
+    if isinstance(value, Mapping):
+        siblings = frozenset(_plain(name) for name in value)
+        return {
+            text_without_secrets(name): (
+                MASK if item and _is_secret(_plain(name), siblings) else json_without_secrets(item, depth + 1)
+            )
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [json_without_secrets(item, depth + 1) for item in value]
+    return text_without_secrets(value) if isinstance(value, str) else value
 
 
 def _without_patterns(text: str, person: Callable[[str], str]) -> str:

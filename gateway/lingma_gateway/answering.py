@@ -8,18 +8,20 @@ import uuid
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, assert_never
 
 from lingma_contract.jsonlog import event
 from lingma_gateway.answers.answer import Answer, Ended, Wanted
 from lingma_gateway.answers.asking_again import Again
+from lingma_gateway.answers.owntools import OwnCall, OwnResult, OwnTools, Step, Unasked
 from lingma_gateway.conversation import Message, Role
 from lingma_gateway.errors import UpstreamError, UpstreamProtocol
-from lingma_gateway.events import FinishReason, StreamEvent, Usage
+from lingma_gateway.events import Call, FinishReason, Result, StreamEvent, Usage
 from lingma_gateway.lingma import calls, updates, usagelog
 from lingma_gateway.lingma.exchange import Exchange, Manner, exchange
 from lingma_gateway.lingma.instance import Instance
 from lingma_gateway.lingma.thinking import Piece
+from lingma_gateway.lingma.toolanswers import ToolAnswers
 from lingma_gateway.lingma.updates import Anew
 from lingma_gateway.prompting.prompt import reply, whole
 from lingma_gateway.prompting.tools import ToolWords
@@ -28,6 +30,7 @@ from lingma_gateway.sessions.continuing import Place
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.telemetry.tooltrace import Conversation, ToolTrace
 from lingma_gateway.tokens import request_tokens
+from lingma_gateway.toolpolicy import DENY_ALL, ToolPolicy
 from lingma_gateway.tools import CallFailed, Grammars
 
 log = logging.getLogger(__name__)
@@ -47,11 +50,32 @@ class Desk:
     """Estimated tokens that a description of tools may take."""
 
 
+@dataclass(frozen=True, slots=True)
+class OwnToolUse:
+    """What Lingma's own tools may do in a turn."""
+
+    as_agent: calls.AsAgent | None = None
+    """None: the turn is asked in chat mode."""
+    policy: ToolPolicy = DENY_ALL
+    theirs: frozenset[str] = frozenset()
+    """Names of the client's tools that Lingma is told of."""
+
+
+IN_CHAT = OwnToolUse()
+"""Nothing."""
+
+
 class Answering:
     """The turn of `place`, on the instance that gave it a slot."""
 
     def __init__(
-        self, place: Place, wanted: Wanted, instance: Instance, conversation: Conversation, desk: Desk
+        self,
+        place: Place,
+        wanted: Wanted,
+        instance: Instance,
+        conversation: Conversation,
+        desk: Desk,
+        use: OwnToolUse = IN_CHAT,
     ) -> None:
         self._place = place
         self._wanted = wanted
@@ -59,6 +83,10 @@ class Answering:
         self._conversation = conversation
         self._record = conversation.record
         self._desk = desk
+        self._use = use
+        self._own = OwnTools(use.policy, self._record.mint_call, use.theirs)
+        self._steps: list[OwnCall | OwnResult] = []
+        """What Lingma's own tools did that the client is to be shown and was not shown yet."""
         self._asked_at = 0.0
         self._exchange: Exchange | None = None
         self._answer = self._new_answer()
@@ -103,6 +131,10 @@ class Answering:
             question = self._again(ended.again)
         yield [*self._held, *ended.events]
 
+    def close(self) -> None:
+        """Whichever way the turn ended: log what became of Lingma's tools."""
+        self._trace_own(self._own.end())
+
     def _prompt(self) -> str:
         """What the session has not seen; in a new one, all of it."""
         place, toolset = self._place, self._wanted.toolset
@@ -124,13 +156,17 @@ class Answering:
             locale=self._desk.locale,
             session_id=self.session_id,
             is_reply=bool(self.session_id),
+            as_agent=self._use.as_agent,
         )
-        return exchange(self._instance.connection(), ask, question, self._desk.manner, self._overheard)
+        tools = ToolAnswers(self._use.policy)
+        return exchange(self._instance.connection(), ask, question, self._desk.manner, self._overheard, tools)
 
     def _new_answer(self) -> Answer:
         return Answer(self._place.model, request_tokens(self._place.turn), self._wanted, self._record.mint_call)
 
     def _read(self, pieces: list[Piece] | Anew) -> list[StreamEvent]:
+        if not pieces:
+            return self._show_own() if self._place.turn.stream else []
         self._record.heard()
         if isinstance(pieces, Anew):
             if self._sent or self._record.retries:
@@ -165,11 +201,13 @@ class Answering:
         self._trace_failed(ended.failed, finally_=ended.again is None)
         if ended.again is not None:
             return ended
+        self._trace_own(self._own.end())
+        shown = self._show_own()
         if answer.reason in (FinishReason.STOP, FinishReason.TOOL_CALLS):
             self._complete = Message(Role.ASSISTANT, answer.parts)
         assert self._usage is not None
         self._record.finish = answer.reason
-        return Ended([*ended.events, answer.finish(self._usage, self.session_id)])
+        return Ended([*ended.events, *shown, answer.finish(self._usage, self.session_id)])
 
     def _again(self, again: Again) -> str:
         """The question, in the session that knows what it is about."""
@@ -203,25 +241,39 @@ class Answering:
             _log_step(params, self._record)
         else:
             self._desk.metrics.tool_events.labels(method=method).inc()
-            _log_tool(method, params, self._record)
+            self._trace_own(self._own.read(method, params))
 
+    def _trace_own(self, steps: list[Step]) -> None:
+        """What Lingma's own tools did is logged at once, and kept for the client where it may be shown it."""
+        trace, of = self._desk.trace, self._conversation
+        for step in steps:
+            match step:
+                case OwnCall():
+                    trace.own_call(of, step, (time.monotonic() - self._asked_at) * 1000)
+                    self._steps += [step] if step.shown else []
+                case OwnResult(call):
+                    trace.own_result(of, step)
+                    self._steps += [step] if call.shown else []
+                case Unasked(call):
+                    trace.own_unasked(of, call)
+                case _:
+                    assert_never(step)
 
-def _log_tool(method: str, params: dict[str, Any], record: TurnRecord) -> None:
-    """One line for each event of a tool of Lingma's own; arguments and results are not logged."""
-    status = params.get("toolCallStatus")
-    event(
-        log,
-        "tool",
-        request_id=record.request_id,
-        key_id=record.key_id,
-        account=record.account,
-        method=method,
-        tool_call_id=params.get("toolCallId"),
-        name=params.get("name"),
-        status=status.lower() if isinstance(status, str) else None,
-        session_id=params.get("sessionId"),
-        outcome="denied" if method == updates.INVOKE else None,
-    )
+    def _show_own(self) -> list[StreamEvent]:
+        """The events of what the client was not shown yet."""
+        events: list[StreamEvent] = []
+        steps, self._steps = self._steps, []
+        if steps:
+            self._record.heard()
+        for step in steps:
+            match step:
+                case OwnCall(id, name, arguments):
+                    events += self._answer.show_call(Call(id, name, executed=not step.theirs), arguments)
+                case OwnResult(call, text, is_error):
+                    events += self._answer.show_result(Result(call.id, is_error), text)
+                case _:
+                    assert_never(step)
+        return events
 
 
 def _log_step(params: dict[str, Any], record: TurnRecord) -> None:

@@ -85,6 +85,8 @@ def _serve(options: argparse.Namespace) -> int:
         overrides["host"] = options.host or _LOOPBACK
     if options.port is not None:
         overrides["port"] = options.port
+    if "agent_mode" not in settings.model_fields_set:
+        overrides["agent_mode"] = "on"
     if options.simulate is not None and not settings.api_keys.get_secret_value():
         overrides["api_keys"] = SecretStr(simulation.API_KEY)
     uvloop.run(_serve_alone(settings.model_copy(update=overrides), options.simulate))

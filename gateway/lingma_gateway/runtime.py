@@ -15,7 +15,9 @@ from lingma_contract.jsonlog import event
 from lingma_gateway import accounts
 from lingma_gateway.accounts import Account, AccountsError, BundleSource
 from lingma_gateway.aliases import Aliases
+from lingma_gateway.askmode import AskMode, AskModes
 from lingma_gateway.identity import Identity, SidecarIdentity, StandaloneIdentity
+from lingma_gateway.lingma.calls import AsAgent
 from lingma_gateway.lingma.exchange import Manner
 from lingma_gateway.lingma.instance import Instance, InstanceSettings, running
 from lingma_gateway.lingma.models import Names
@@ -30,8 +32,9 @@ from lingma_gateway.sessions.source import SessionSource
 from lingma_gateway.settings import Settings
 from lingma_gateway.sharing import SharedAnswers, SharingSettings
 from lingma_gateway.telemetry.metrics import Metrics
+from lingma_gateway.toolpolicy import ToolPolicy
 from lingma_gateway.tools import Grammars
-from lingma_gateway.turns import ToolSettings, Turns, TurnSettings
+from lingma_gateway.turns import AgentSettings, ToolSettings, Turns, TurnSettings
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +180,11 @@ def make_pool(settings: Settings) -> Pool:
 async def running_services(
     settings: Settings, identity: Identity, pool: Pool, instances: list[Instance]
 ) -> AsyncIterator[Services]:
-    """The services, with every instance supervised until the block ends. One that fails holds up none of the others."""
+    """The services, with every instance supervised until the block ends. One that fails holds up none of the others.
+
+    Raises:
+        ConfigurationError: settings contradict each other.
+    """
     metrics = Metrics(pool)
     names = Names(settings.default_model, Aliases.parse(settings.model_aliases))
     turn_settings = TurnSettings(
@@ -190,7 +197,9 @@ async def running_services(
             Grammars.parse(settings.tools_grammar),
             settings.tools_description_tokens,
             settings.tools_log_content,
+            settings.tool_forward_enabled,
         ),
+        agent=_agent(settings),
     )
     pool.instances = tuple(instances)
     async with AsyncExitStack() as stack:
@@ -209,6 +218,17 @@ async def running_services(
         yield Services(
             settings, pool, turns, metrics, identity, names, sessions, responses, shared_answers=shared_answers
         )
+
+
+def _agent(settings: Settings) -> AgentSettings:
+    modes = AskModes(settings.agent_mode == "on", AskMode(settings.default_ask_mode), settings.tools_mode == "agent")
+    unserved = modes.unserved()
+    if unserved is not None:
+        raise ConfigurationError(f"{unserved}=agent asks for Lingma's agent, which is off here: set AGENT_MODE=on")
+    if settings.tool_forward_enabled and settings.tools_mode != "agent":
+        event(log, "settings_unused", level=logging.WARNING, because="TOOLS_MODE", unused=["TOOL_FORWARD_ENABLED"])
+    ask = AsAgent(settings.agent_session_type, settings.agent_chat_task)
+    return AgentSettings(modes, ask, ToolPolicy.parse(settings.agent_tools))
 
 
 def _session_cache(settings: Settings) -> SessionCache | None:

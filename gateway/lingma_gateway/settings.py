@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lingma_contract.names import Port
 from lingma_gateway.aliases import DEFAULT_ALIASES, Aliases
+from lingma_gateway.toolpolicy import ToolPolicy
 from lingma_gateway.tools import DEFAULT_BUDGET, Grammars
 
 
@@ -128,12 +129,12 @@ class Settings(BaseSettings):
     model_aliases_listed: bool = False
     """Whether `/v1/models` lists the aliases (those without `*`) beside the models that there are."""
     default_ask_mode: Literal["chat", "agent"] = "chat"
-    """How Lingma is asked. `agent` is not served yet and refused at the start."""
+    """How Lingma is asked where the model does not say it; `agent` has its agent answer, with tools of its own."""
     chat_ask_as: Literal["notification", "request"] = "notification"
     """How `chat/ask` is sent. Its reply is not waited for either way; a request lets Lingma refuse at once."""
-    tools_mode: Literal["emulate", "off"] = "emulate"
+    tools_mode: Literal["emulate", "agent", "off"] = "emulate"
     """How a client's tools are served: `emulate` describes them in the prompt and reads calls out of the answer; `off`
-    leaves them out, and names them in `x-lingma-ignored`."""
+    leaves them out, and names them in `x-lingma-ignored`; `agent` does, too, and has Lingma's agent answer."""
     tools_grammar: str = ""
     """How models are told to write tool calls: `MODEL=coder` (tags) or `MODEL=hermes` (JSON), comma-separated; `*` in
     MODEL stands for any text. Behind it come `kmodel=hermes,kimi-k2*=hermes,*=coder`."""
@@ -141,6 +142,19 @@ class Settings(BaseSettings):
     """Estimated tokens that the description of a request's tools may take; above it they are described more briefly."""
     tools_log_content: bool = False
     """Log arguments and results of tool calls too, secrets masked. They hold whatever the user's files do."""
+    agent_mode: Literal["off", "on"] = "off"
+    """Whether Lingma's agent answers those who ask for it, by the model `lingma-agent` or `agent` or by setting. With
+    `serve` it does unless this is set. The agent's tools run beside the account's session files."""
+    agent_tools: str = ""
+    """What Lingma's own tools may do: `NAME=RULE`, comma-separated, RULE `approve` (it may run), `show` (the client is
+    shown it, too) or `deny`. All others are denied."""
+    agent_session_type: str = Field(default="developer", pattern=r"^[a-z_]+$")
+    """`sessionType` of a turn of the agent. Sources disagree: `developer` or `ask`."""
+    agent_chat_task: str = Field(default="FREE_INPUT", pattern=r"^[A-Za-z_]+$")
+    """`chatTask` of a turn of the agent. Sources disagree: `FREE_INPUT` or `chat`."""
+    tool_forward_enabled: bool = False
+    """With TOOLS_MODE=agent: send a client's tools to Lingma as `toolConfig`, as an earlier gateway did. No real Lingma
+    was seen to read it."""
     locale: str = "zh-CN"
     """Language that Lingma is told to prefer."""
     session_reuse_enabled: bool = True
@@ -199,11 +213,10 @@ class Settings(BaseSettings):
         Grammars.parse(value)
         return value
 
-    @field_validator("default_ask_mode")
+    @field_validator("agent_tools")
     @classmethod
-    def _chat_only(cls, value: str) -> str:
-        if value != "chat":
-            raise ValueError("agent mode is not served yet: leave it out, or set it to chat")
+    def _tool_policy(cls, value: str) -> str:
+        ToolPolicy.parse(value)
         return value
 
     @field_validator("lingma_bin", mode="before")

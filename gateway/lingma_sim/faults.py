@@ -161,6 +161,8 @@ KINDS: Mapping[str, Kind] = {
         Kind("tool-approval", _TURN),
         Kind("tool-case", _TURN),
         Kind("tool-unfinished", _TURN),
+        Kind("tool-named", _TURN),
+        Kind("tool-reads", _TURN, Form.TEXT),
         Kind("fenced-thinking", _TURN),
         Kind("fenced-tools", _TURN),
         Kind("context-usage", _TURN),

@@ -36,6 +36,8 @@ class World:
     uid: Callable[[], str]
     logout: Callable[[], None]
     crash: Callable[[], None]
+    read: Callable[[str], str]
+    """The text of a file of the work directory."""
     remember: Callable[[Session], None]
     """Keep a session as it is now."""
     rename: Callable[[Session], None]
@@ -127,7 +129,9 @@ class Performance:
         async def push(method: str, params: Mapping[str, Any], seconds: float | None) -> Reply | None:
             return await self.push(turn, method, params, seconds)
 
-        used = await ToolUse(turn, self._desk, push, self._world.tool_timeout).all(turn.plan.script.tools)
+        used = await ToolUse(turn, self._desk, push, self._world.tool_timeout, self._world.read).all(
+            turn.plan.script.tools
+        )
         fenced = turn.faults.on("fenced-tools")
         return "".join(chunks.fenced_tool(name, call_id) for name, call_id in used) if fenced else ""
 

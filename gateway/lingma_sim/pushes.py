@@ -66,9 +66,12 @@ def finish(turn: TurnIds, *, reason: str, status: int, full_answer: str = "") ->
     return {**turn.both, "reason": reason, "statusCode": status, "fullAnswer": full_answer, "extra": turn.extra}
 
 
-def tool_sync(turn: TurnIds, call_id: str, status: str, parameters: Params, results: list[Any], error: str) -> Params:
-    """tool/call/sync. It holds no tool name."""
+def tool_sync(
+    turn: TurnIds, call_id: str, status: str, parameters: Params, results: list[Any], error: str, name: str = ""
+) -> Params:
+    """tool/call/sync. It holds no tool name, but where a fault gives it one."""
     return {
+        **({"name": name} if name else {}),
         "sessionId": turn.session_id,
         "requestId": turn.request_id,
         "projectPath": "",

@@ -67,12 +67,21 @@ class Simulator:
         self._background: set[asyncio.Task[None]] = set()
         self._closing = contextlib.AsyncExitStack()
 
+    def _read(self, name: str) -> str:
+        """As a tool sees a file of the work directory: the session's files are beside it."""
+        folder = self.options.work_dir.resolve()
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder) or not path.is_file():
+            return f"no such file: {name}"
+        return path.read_text(encoding="utf-8", errors="replace")
+
     def _world(self) -> World:
         return World(
             faults=self.faults,
             uid=lambda: self.login.uid,
             logout=self.login.logout,
             crash=self.crash,
+            read=self._read,
             remember=self._remember,
             rename=self._rename,
             ack_timeout=self.ack_timeout,

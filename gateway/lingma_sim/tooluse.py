@@ -70,6 +70,8 @@ class ToolUse:
     push: Push
     seconds: float
     """How long the client may take to approve or run a tool."""
+    read: Callable[[str], str]
+    """The text of a file of the work directory; its own words where there is none."""
 
     async def all(self, tools: tuple[Tool, ...]) -> list[tuple[str, str]]:
         """Use the tools one after another; names and call ids."""
@@ -79,36 +81,47 @@ class ToolUse:
             await self._one(tool, call_id)
             used.append((tool.name, call_id))
         if used and not self.turn.faults.on("tool-unfinished"):
-            await self._sync(used[-1][1], "REQUEST_FINISHED", {})
+            await self._sync(tools[-1], used[-1][1], "REQUEST_FINISHED", {})
         return used
 
     async def _sync(
-        self, call_id: str, status: str, parameters: dict[str, Any], results: list[Any] | None = None, error: str = ""
+        self,
+        tool: Tool,
+        call_id: str,
+        status: str,
+        parameters: dict[str, Any],
+        results: list[Any] | None = None,
+        error: str = "",
     ) -> None:
         if self.turn.faults.on("tool-case"):
             status = LOWER_STATUS.get(status, status.lower())
-        params = pushes.tool_sync(self.turn.ids, call_id, status, parameters, results or [], error)
+        name = tool.name if self.turn.faults.on("tool-named") else ""
+        params = pushes.tool_sync(self.turn.ids, call_id, status, parameters, results or [], error, name)
         await self.push("tool/call/sync", params, None)
 
     async def _one(self, tool: Tool, call_id: str) -> None:
-        await self._sync(call_id, "INIT", tool.parameters)
+        await self._sync(tool, call_id, "INIT", tool.parameters)
         if self.turn.faults.on("tool-approval"):
             refusal = await self._refusal(tool, call_id)
             if refusal:
                 self.turn.session.tool_reply = None
-                await self._sync(call_id, "CANCELLED", tool.parameters, error=refusal)
+                await self._sync(tool, call_id, "CANCELLED", tool.parameters, error=refusal)
                 return
-        await self._sync(call_id, "RUNNING", tool.parameters)
+        await self._sync(tool, call_id, "RUNNING", tool.parameters)
         if tool.name in pushes.RUN_INSIDE:
-            await self._sync(call_id, "FINISHED", tool.parameters, [{"simulated": True}])
+            await self._sync(tool, call_id, "FINISHED", tool.parameters, [self._done_inside()])
             return
         error = await self._run_by_client(tool, call_id)
         status, results = ("ERROR", []) if error else ("FINISHED", [self.turn.session.tool_reply])
-        await self._sync(call_id, status, tool.parameters, results, error)
+        await self._sync(tool, call_id, status, tool.parameters, results, error)
+
+    def _done_inside(self) -> dict[str, Any]:
+        file = self.turn.faults.text("tool-reads")
+        return {"content": self.read(file)} if file else {"simulated": True}
 
     async def _refusal(self, tool: Tool, call_id: str) -> str:
         future = self.desk.approvals.expect(call_id)
-        await self._sync(call_id, "PENDING", tool.parameters)
+        await self._sync(tool, call_id, "PENDING", tool.parameters)
         approved = await self.desk.approvals.told(call_id, future, self.seconds)
         if approved is None:
             return NO_RESPONSE

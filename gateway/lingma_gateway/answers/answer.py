@@ -16,7 +16,17 @@ from lingma_gateway.answers.stops import StopSequences
 from lingma_gateway.answers.structured import Fitting, StructuredOutput
 from lingma_gateway.conversation import Text, ToolCall, Turn
 from lingma_gateway.errors import OutputInvalid
-from lingma_gateway.events import Call, Finished, FinishReason, PartKind, PartSequencer, Started, StreamEvent, Usage
+from lingma_gateway.events import (
+    Call,
+    Finished,
+    FinishReason,
+    PartKind,
+    PartSequencer,
+    Result,
+    Started,
+    StreamEvent,
+    Usage,
+)
 from lingma_gateway.tools import CallFailed, ToolSet, demand
 
 NO_TOOLS = ToolSet()
@@ -78,6 +88,10 @@ class Answer:
         self._in_call = False
         self._later: list[str] = []
         """Reasoning that came in the middle of a call."""
+        self._aside: list[tuple[Call | Result, str]] = []
+        """What Lingma's own tools did in the middle of one."""
+        self._unanswered: set[str] = set()
+        """Calls of Lingma's own tools that were shown, and no result of them."""
         self.text: list[str] = []
         """What was shown as text."""
         self.calls = CallReader(wanted.toolset, mint) if wanted.toolset.tools else None
@@ -118,7 +132,7 @@ class Answer:
             return FinishReason.STOP_SEQUENCE
         if self._is_incomplete():
             return FinishReason.LENGTH
-        return FinishReason.TOOL_CALLS if self.made else FinishReason.STOP
+        return FinishReason.TOOL_CALLS if self.made or self._unanswered else FinishReason.STOP
 
     @property
     def usage(self) -> Usage:
@@ -137,6 +151,24 @@ class Answer:
             elif fitting:
                 events += self._think(fitting)
         return events
+
+    def show_call(self, head: Call, arguments: str) -> list[StreamEvent]:
+        """The events of a call of a tool of Lingma's own, which has nothing to do with what the model writes."""
+        self._unanswered.add(head.id)
+        return self._show_whole(head, arguments)
+
+    def show_result(self, head: Result, text: str) -> list[StreamEvent]:
+        """The events of what came of one that was shown."""
+        self._unanswered.discard(head.call_id)
+        return self._show_whole(head, text)
+
+    def _show_whole(self, head: Call | Result, text: str) -> list[StreamEvent]:
+        if self._in_call:
+            self._aside.append((head, text))
+            return []
+        spoken = [*self._tell(self._stops.release()), *self._start()]
+        kind = PartKind.TOOL_CALL if isinstance(head, Call) else PartKind.TOOL_RESULT
+        return [*spoken, *self._parts.begin(head), *self._parts.delta(kind, text), *self._parts.close()]
 
     def end(self, *, may_ask: bool) -> Ended:
         """The events of what was held back, and whether the model is to be asked again, where that is allowed.
@@ -219,7 +251,9 @@ class Answer:
     def _close_call(self) -> list[StreamEvent]:
         self._in_call = False
         thought, self._later = "".join(self._later), []
-        return [*self._parts.close(), *self._show(PartKind.REASONING, thought)]
+        aside, self._aside = self._aside, []
+        events = [*self._parts.close(), *self._show(PartKind.REASONING, thought)]
+        return [*events, *(event for head, text in aside for event in self._show_whole(head, text))]
 
     def _tell(self, text: str) -> list[StreamEvent]:
         """Text that nothing cuts off. It waits where it must have a form, or where a call must come."""

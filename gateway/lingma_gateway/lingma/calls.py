@@ -1,7 +1,10 @@
 """What Lingma is asked: the params of `chat/ask` and of the other calls. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from lingma_gateway.lingma import toolevents
 
 CLIENT_NAME = "lingma-openai-gateway"
 """Kept from the earlier gateway."""
@@ -20,6 +23,16 @@ def initialize(process_id: int | None) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class AsAgent:
+    """How a turn in agent mode is asked. Sources disagree on both names (parity page, section 4)."""
+
+    session_type: str = "developer"
+    chat_task: str = "FREE_INPUT"
+    tool_config: Mapping[str, Any] | None = None
+    """The client's tools as the earlier gateway sent them on: its own guess, no real Lingma was seen to read it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """What one `chat/ask` needs beside the prompt."""
 
@@ -34,16 +47,19 @@ class Ask:
     """Whether the session has been asked before. Simulated: an unknown id gets a new session then (low confidence)."""
     image_urls: tuple[str, ...] = ()
     """What `image/uploadResultNotification` named (protocol page, image/upload: medium confidence)."""
+    as_agent: AsAgent | None = None
+    """None: in chat mode."""
 
 
 def ask(ask: Ask, prompt: str) -> dict[str, Any]:
-    """Params of `chat/ask` in chat mode."""
+    """Params of `chat/ask`."""
+    agent = ask.as_agent
     return {
         "requestId": ask.request_id,
         "sessionId": ask.session_id,
-        "sessionType": "chat",
-        "chatTask": "FREE_INPUT",
-        "mode": "chat",
+        "sessionType": agent.session_type if agent else "chat",
+        "chatTask": agent.chat_task if agent else "FREE_INPUT",
+        "mode": "agent" if agent else "chat",
         "source": 1,
         "stream": True,
         "isReply": ask.is_reply,
@@ -63,7 +79,12 @@ def ask(ask: Ask, prompt: str) -> dict[str, Any]:
         },
         "extra": {"modelConfig": {"key": ask.model_key}, "workspacePath": ask.workspace},
         # One account serves many keys and must not remember one for another.
-        "pluginPayloadConfig": {"isEnableAutoMemory": False, "isEnableAskAgent": False, "isEnableProjectRule": False},
+        "pluginPayloadConfig": {
+            "isEnableAutoMemory": False,
+            "isEnableAskAgent": agent is not None,
+            "isEnableProjectRule": False,
+        },
+        **({"toolConfig": agent.tool_config} if agent and agent.tool_config else {}),
     }
 
 
@@ -78,20 +99,20 @@ def denied_tool(params: dict[str, Any]) -> dict[str, Any]:
     It is the reply itself, or the params of `tool/invokeResult` where the call says `async`.
     """
     return {
-        "toolCallId": params.get("toolCallId", ""),
+        "toolCallId": toolevents.call_id(params),
         "name": params.get("name", ""),
         "success": False,
-        "errorMessage": "denied by the gateway's tool policy",
+        "errorMessage": "denied by the gateway's tool policy: it executes no tools",
         "result": {},
     }
 
 
-def denied_approval(params: dict[str, Any]) -> dict[str, Any]:
-    """Params of `tool/call/approve` that deny the call in the params of a `tool/call/sync`."""
+def approval(params: Mapping[str, Any], request_id: str, *, approved: bool) -> dict[str, Any]:
+    """Params of `tool/call/approve`, for the call in the params of a `tool/call/sync`."""
     return {
         "type": "tool_call",
         "sessionId": params.get("sessionId", ""),
-        "requestId": params.get("requestId", ""),
-        "toolCallId": params.get("toolCallId", ""),
-        "approval": False,
+        "requestId": request_id,
+        "toolCallId": toolevents.call_id(params),
+        "approval": approved,
     }

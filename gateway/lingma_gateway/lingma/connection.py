@@ -16,6 +16,8 @@ from lingma_gateway.codec.jsonrpc import INVALID_REQUEST, Id
 from lingma_gateway.codec.session import Inbound, Malformed, Push, Refusal, Reply, RpcSession, Stray
 from lingma_gateway.errors import GatewayError, UpstreamLost, UpstreamRefused, UpstreamTimeout
 from lingma_gateway.lingma import calls, refusals, updates
+from lingma_gateway.lingma.toolanswers import ToolAnswers
+from lingma_gateway.toolpolicy import DENY_ALL
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,9 @@ _QUIET.setLevel(logging.WARNING)  # at `debug` the library logs what goes over t
 class TurnPushes:
     """The pushes that belong to one request of ours."""
 
-    def __init__(self) -> None:
+    def __init__(self, tools: ToolAnswers | None = None) -> None:
+        """Without `tools` each tool of Lingma's is denied."""
+        self.tools = tools or ToolAnswers(DENY_ALL)
         self._queue: asyncio.Queue[Pushed | GatewayError] = asyncio.Queue()
         self.asked: int | None = None
         """Id of the `chat/ask`, where it was sent as a request."""
@@ -143,9 +147,9 @@ class Connection:
         await self._send(data)
 
     @contextmanager
-    def turn(self, request_id: str) -> Iterator[TurnPushes]:
-        """Collects the pushes of `request_id` until the block ends."""
-        pushes = TurnPushes()
+    def turn(self, request_id: str, tools: ToolAnswers | None = None) -> Iterator[TurnPushes]:
+        """Collects the pushes of `request_id` until the block ends. Without `tools` each tool of Lingma's is denied."""
+        pushes = TurnPushes(tools)
         self._turns[request_id] = pushes
         if self._lost is not None:
             pushes.put(self._lost)
@@ -201,17 +205,27 @@ class Connection:
                     await self._send(self._session.refuse(id, INVALID_REQUEST, reason))
 
     async def _handle_push(self, push: Push) -> None:
-        request_id = push.params.get("requestId")
+        request_id = self._request_id(push)
         turn = self._turns.get(request_id) if isinstance(request_id, str) else None
         if push.id is not None:
             await self._acknowledge(push.id, push, ours=turn is not None)
         if turn is not None:
             self.finished_turns += push.method == updates.FINISH
             turn.put((push.method, push.params))
-            if updates.asks_approval(push.method, push.params):
-                await self.tell("tool/call/approve", calls.denied_approval(push.params))
+            approved = turn.tools.approval(push.method, push.params)
+            if approved is not None:
+                approval = calls.approval(push.params, str(request_id), approved=approved)
+                await self.tell("tool/call/approve", approval)
         elif request_id is None:
             self._on_push(push.method, push.params)
+
+    def _request_id(self, push: Push) -> Any:
+        """Of the turn that a push belongs to: one about a tool may say only which call it means."""
+        request_id = push.params.get("requestId")
+        if request_id is None and push.method in updates.TOOL_METHODS:
+            knowing = (id for id, turn in self._turns.items() if turn.tools.knows(push.params))
+            return next(knowing, None)
+        return request_id
 
     async def _acknowledge(self, id: Id, push: Push, *, ours: bool) -> None:
         """Answer at once, whatever the method: an unanswered push stalls Lingma, and a refusal may end a turn."""

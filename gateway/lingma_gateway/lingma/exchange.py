@@ -12,6 +12,7 @@ from lingma_gateway.errors import GatewayError, UpstreamError
 from lingma_gateway.lingma import calls, updates
 from lingma_gateway.lingma.connection import Connection, TurnPushes
 from lingma_gateway.lingma.thinking import Piece
+from lingma_gateway.lingma.toolanswers import ToolAnswers
 from lingma_gateway.lingma.updates import Anew, AnswerReader
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,8 @@ class Exchange:
         return self._reader.finished
 
     async def pieces(self) -> AsyncGenerator[list[Piece] | Anew, None]:
-        """The answer as it comes, until its end. What it says beside the answer goes to `overheard`.
+        """The answer as it comes, until its end. What it says beside the answer goes to `overheard`; of a tool, with an
+        empty list, so that it can be told at once.
 
         Raises:
             GatewayError: it was refused, broke off, or fell silent.
@@ -72,7 +74,7 @@ class Exchange:
             if method in updates.TOOL_METHODS or method == updates.STEP:
                 self._overheard(method, params)
             produced = self._reader.read(method, params)
-            if produced:
+            if produced or method in updates.TOOL_METHODS:
                 yield produced
 
     async def stop(self) -> None:
@@ -113,14 +115,15 @@ async def exchange(
     prompt: str,
     manner: Manner,
     overheard: Callable[[str, dict[str, Any]], None],
+    tools: ToolAnswers | None = None,
 ) -> AsyncIterator[Exchange]:
-    """Ask; at the end of the block Lingma is stopped if it still answers.
+    """Ask; at the end of the block Lingma is stopped if it still answers. Without `tools` each tool is denied.
 
     Raises:
         GatewayError: it could not be asked.
     """
     reader = AnswerReader(ask.session_id)
-    with connection.turn(ask.request_id) as pushes:
+    with connection.turn(ask.request_id, tools) as pushes:
         running = Exchange(connection, ask.request_id, pushes, reader, manner, overheard)
         try:
             await connection.ask(calls.ask(ask, prompt), pushes, as_request=manner.ask_as_request)

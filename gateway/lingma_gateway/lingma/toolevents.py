@@ -9,14 +9,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from lingma_gateway.toolpolicy import UNNAMED
+
 SYNC = "tool/call/sync"
 INVOKE = "tool/invoke"
 APPROVE = "tool/call/approve"
 INVOKE_RESULT = "tool/invokeResult"
 METHODS = (SYNC, INVOKE, APPROVE, INVOKE_RESULT)
-
-UNNAMED = "tool"
-"""Name of a call of which no push said it: `tool/call/sync` has no field for it. A real name replaces it."""
 
 _OBJECTS = ("toolCall", "tool_call", "tool")
 _IDS = ("toolCallId", "tool_call_id", "id")

@@ -101,11 +101,6 @@ class AnswerReader:
         return [*self._answered(self._untold(_string(params, "fullAnswer"))), *self._thinking.finish()]
 
 
-def asks_approval(method: str, params: dict[str, Any]) -> bool:
-    """Whether Lingma waits for `tool/call/approve`. Statuses were seen in capitals and small letters."""
-    return method == SYNC and _string(params, "toolCallStatus").upper() == "PENDING"
-
-
 def _string(params: dict[str, Any], key: str) -> str:
     value = params.get(key)
     return value if isinstance(value, str) else ""

@@ -1,11 +1,10 @@
-"""What became of each call of a client's tool: a log line and a count for each step, and a span from call to result.
+"""What became of each call of a tool: a log line and a count for each step, and a span from call to result.
 
-`event: tool` is the line of Lingma's own tools too (`answering.py`); those have a `method`, these a `phase`. Arguments
-and results are logged only where TOOLS_LOG_CONTENT says so, and masked.
+Lingma's own tools have the same lines, with `mode: agent`. Arguments and results are logged only where
+TOOLS_LOG_CONTENT says so, and masked.
 """
 
 import logging
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -15,12 +14,14 @@ from typing import Any
 from opentelemetry.trace import Span
 
 from lingma_contract.jsonlog import event
-from lingma_contract.masking import MASK, without_secrets
+from lingma_contract.masking import text_without_secrets
 from lingma_gateway.answers.calls import Made
+from lingma_gateway.answers.owntools import OwnCall, OwnResult
 from lingma_gateway.answers.results import Arrival, Arrived
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.telemetry import spans
 from lingma_gateway.telemetry.metrics import Metrics
+from lingma_gateway.toolpolicy import Rule
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +32,8 @@ _OTHER = "other"
 _MAX_WAITING = 10_000
 """Calls that are remembered until their result comes."""
 _MAX_CONTENT_CHARS = 4096
-_ASSIGNED = re.compile(
-    r"""(?i)(\w{0,40}(?:password|passwd|secret|token|api_?key)\w{0,40}\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?)[^\s"',;\\]+"""
-)
-"""As configuration files have it: tools read them."""
-_MODE = "emulate"
+_EMULATED = "emulate"
+_AGENT = "agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +77,7 @@ class ToolTrace:
             repaired=list(made.repaired) or None,
             arguments=self._content(made.arguments),
         )
-        self._waiting[made.head.id] = _Waiting(self._clock_ns(), of.span)
-        while len(self._waiting) > _MAX_WAITING:
-            self._waiting.popitem(last=False)
+        self._remember(made.head.id, of)
 
     def failed(self, of: Conversation, tool: str | None, reason: str, *, finally_: bool) -> None:
         """A call cannot be executed: `tool` where it is one of the request's. It is asked for again, or given up."""
@@ -109,6 +105,64 @@ class ToolTrace:
             failed = arrived.arrival is Arrival.ERROR
             spans.execute_tool(waiting.span, arrived.name, arrived.call_id, waiting.began_ns, now_ns, failed=failed)
 
+    def own_call(self, of: Conversation, call: OwnCall, duration_ms: float) -> None:
+        """A tool of Lingma's own was called, so long after it was asked."""
+        outcome = "refused" if call.rule is Rule.DENY and not call.theirs else "ok"
+        self._count(call.name, outcome)
+        self._write(
+            of,
+            "call",
+            call.id,
+            call.name,
+            mode=_AGENT,
+            rule=None if call.theirs else call.rule.value,
+            outcome=outcome,
+            duration_ms=round(duration_ms, 1),
+            arguments_chars=len(call.arguments),
+            arguments=self._content(call.arguments),
+        )
+        self._remember(call.id, of)
+
+    def own_result(self, of: Conversation, result: OwnResult) -> None:
+        """Lingma told what came of it."""
+        call, now_ns = result.call, self._clock_ns()
+        waiting = self._waiting.pop(call.id, None)
+        self._write(
+            of,
+            "result",
+            call.id,
+            call.name,
+            mode=_AGENT,
+            rule=call.rule.value,
+            outcome="error" if result.is_error else "ok",
+            duration_ms=None if waiting is None else round((now_ns - waiting.began_ns) / 1e6, 1),
+            result_chars=len(result.text),
+            result=self._content(result.text),
+        )
+        if waiting is not None:
+            spans.execute_tool(of.span, call.name, call.id, waiting.began_ns, now_ns, failed=result.is_error)
+
+    def own_unasked(self, of: Conversation, call: OwnCall) -> None:
+        """Lingma ran a tool that it may not use: whoever runs this gateway is to know."""
+        self._count(call.name, "unasked")
+        reason = "Lingma ran a tool that AGENT_TOOLS does not allow"
+        self._write(
+            of,
+            "unasked",
+            call.id,
+            call.name,
+            level=logging.WARNING,
+            mode=_AGENT,
+            rule=call.rule.value,
+            outcome="unasked",
+            reason=reason,
+        )
+
+    def _remember(self, call_id: str, of: Conversation) -> None:
+        self._waiting[call_id] = _Waiting(self._clock_ns(), of.span)
+        while len(self._waiting) > _MAX_WAITING:
+            self._waiting.popitem(last=False)
+
     def _write(
         self,
         of: Conversation,
@@ -117,6 +171,7 @@ class ToolTrace:
         name: str | None,
         *,
         level: int = logging.INFO,
+        mode: str = _EMULATED,
         **fields: Any,
     ) -> None:
         record = of.record
@@ -131,7 +186,7 @@ class ToolTrace:
             conversation=of.name,
             key_id=record.key_id,
             account=record.account,
-            mode=_MODE,
+            mode=mode,
             trace_id=spans.trace_id(of.span),
             **fields,
         )
@@ -146,4 +201,4 @@ class ToolTrace:
     def _content(self, text: str) -> str | None:
         if not self._log_content:
             return None
-        return _ASSIGNED.sub(rf"\1{MASK}", without_secrets(text[: 2 * _MAX_CONTENT_CHARS]))[:_MAX_CONTENT_CHARS]
+        return text_without_secrets(text[: 2 * _MAX_CONTENT_CHARS])[:_MAX_CONTENT_CHARS]

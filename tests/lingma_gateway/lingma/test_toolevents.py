@@ -6,13 +6,13 @@ from lingma_gateway.lingma.toolevents import (
     INVOKE,
     INVOKE_RESULT,
     SYNC,
-    UNNAMED,
     Status,
     ToolEvents,
     ToolUse,
     call_id,
     status_of,
 )
+from lingma_gateway.toolpolicy import UNNAMED
 
 READ = {"toolCallId": "c1", "name": "read_file", "parameters": {"path": "a"}}
 

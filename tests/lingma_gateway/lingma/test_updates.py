@@ -175,20 +175,6 @@ def test_no_shape_of_params_makes_the_reader_fail(method: str, params: dict[str,
     assert isinstance(AnswerReader().read(method, params), list)
 
 
-@pytest.mark.parametrize(
-    ("method", "status", "asks"),
-    [
-        ("tool/call/sync", "PENDING", True),
-        ("tool/call/sync", "pending", True),
-        ("tool/call/sync", "RUNNING", False),
-        ("tool/call/sync", None, False),
-        ("tool/invoke", "PENDING", False),
-    ],
-)
-def test_only_a_pending_tool_call_asks_for_approval(method: str, status: str | None, asks: bool) -> None:
-    assert updates.asks_approval(method, {"toolCallStatus": status}) is asks
-
-
 def test_a_push_that_is_only_observed_names_the_session_and_says_nothing_else() -> None:
     reader = AnswerReader()
     reader.observe({"sessionId": "s-1", "text": "unheard"})

@@ -1,6 +1,6 @@
 import pytest
 
-from lingma_gateway.lingma.toolpolicy import DENY_ALL, RUN_BY_CLIENT, Rule, ToolPolicy
+from lingma_gateway.toolpolicy import DENY_ALL, RUN_BY_CLIENT, Rule, ToolPolicy
 
 
 def test_what_is_not_named_is_denied() -> None:

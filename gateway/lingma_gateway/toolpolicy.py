@@ -10,6 +10,9 @@ from enum import StrEnum
 
 ANY = "*"
 
+UNNAMED = "tool"
+"""Name of a call of which no push said it: `tool/call/sync` has no field for it. A real name replaces it."""
+
 RUN_BY_CLIENT = frozenset(
     {
         "read_file",
@@ -65,7 +68,7 @@ class ToolPolicy:
 
     def rule(self, name: str) -> Rule:
         """What becomes of a call of that tool; of one whose name is not known, nothing."""
-        return self.rules.get(name, self.otherwise)
+        return Rule.DENY if name == UNNAMED else self.rules.get(name, self.otherwise)
 
 
 DENY_ALL = ToolPolicy({})
