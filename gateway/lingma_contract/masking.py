@@ -5,6 +5,7 @@ a person's), what it looks like (e-mail addresses, tokens, home folders), and th
 that gave it away. Text that is not needed to understand the protocol becomes its length, so the structure stays.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, auto
@@ -100,8 +101,19 @@ def without_secrets(text: str) -> str:
     return _without_patterns(text, lambda _: MASK)
 
 
-def text_without_secrets(text: str) -> str:
-    """What a tool was told or told, which may be any file: `without_secrets`, and without what is assigned to one."""
+def text_without_secrets(text: str, depth: int = 1) -> str:
+    """What a tool was told or told, which may be any file: `without_secrets`, and without what is assigned to a secret.
+
+    Text that is JSON is looked at as such. It stays as it is where nothing is masked.
+    """
+    if text.lstrip()[:1] in ("{", "[") and depth <= MAX_DEPTH:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = None
+        if value is not None:
+            masked = json_without_secrets(value, depth + 1)
+            return text if masked == value else json.dumps(masked, ensure_ascii=False, separators=(",", ":"))
     return _ASSIGNED.sub(rf"\1{MASK}", without_secrets(text))
 
 
@@ -112,14 +124,14 @@ def json_without_secrets(value: Any, depth: int = 1) -> Any:
     if isinstance(value, Mapping):
         siblings = frozenset(_plain(name) for name in value)
         return {
-            text_without_secrets(name): (
+            text_without_secrets(name, depth): (
                 MASK if item and _is_secret(_plain(name), siblings) else json_without_secrets(item, depth + 1)
             )
             for name, item in value.items()
         }
     if isinstance(value, list):
         return [json_without_secrets(item, depth + 1) for item in value]
-    return text_without_secrets(value) if isinstance(value, str) else value
+    return text_without_secrets(value, depth) if isinstance(value, str) else value
 
 
 def _without_patterns(text: str, person: Callable[[str], str]) -> str:

@@ -122,18 +122,7 @@ def _has_result(use: ToolUse) -> bool:
 
 def _said(use: ToolUse) -> str:
     said = use.error if use.result is None else use.result
-    return _text(said) if isinstance(said, str) else _json(said)
-
-
-def _text(said: str) -> str:
-    if said.lstrip()[:1] not in ("{", "["):
-        return text_without_secrets(said)
-    try:
-        structured = json.loads(said)
-    except (ValueError, RecursionError):
-        return text_without_secrets(said)
-    masked = json_without_secrets(structured)
-    return said if masked == structured else _dumped(masked)
+    return text_without_secrets(said) if isinstance(said, str) else _json(said)
 
 
 def _json(value: Any) -> str:
