@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingma_contract.masking import MASK, MAX_DEPTH, Masker, without_secrets
+from lingma_contract.masking import (
+    MASK,
+    MAX_DEPTH,
+    Masker,
+    json_without_secrets,
+    text_without_secrets,
+    without_secrets,
+)
 
 TOKEN = "pt-0f3a9b1c2d4e5f60718293a4b5c6d7e8"
 OPAQUE = "Zk3nQ9vXb2LmR7tYw8PqHs4uJd6fGa1c"
@@ -240,3 +247,38 @@ def _shape(value: Any) -> Any:
 )
 def test_words_of_lingma_are_shown_without_what_is_secret_in_them(said: str, shown: str) -> None:
     assert without_secrets(said) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("TOKEN=abc rest", f"TOKEN={MASK} rest"),
+        ("refresh_token: 'abc'", f"refresh_token: '{MASK}'"),
+        (f"it is {OPAQUE}", f"it is {MASK}"),
+        ('{"token": "abc", "n": 1}', f'{{"token":"{MASK}","n":1}}'),
+        ('[{"a": "{\\"auth\\": [1]}"}]', f'[{{"a":"{{\\"auth\\":\\"{MASK}\\"}}"}}]'),
+        ('{"token": "abc"', f'{{"token": "{MASK}"'),
+        ('{"a": 1}', '{"a": 1}'),
+        ("plain words", "plain words"),
+    ],
+)
+def test_what_a_tool_told_is_masked_as_text_or_as_json(text: str, masked: str) -> None:
+    assert text_without_secrets(text) == masked
+
+
+def test_json_is_masked_by_names_and_by_looks_and_keeps_its_shape() -> None:
+    value = {"secret": {"deep": 1}, "password": "", "list": [1, None, True, OPAQUE], OPAQUE: 2}
+    assert json_without_secrets(value) == {
+        "secret": MASK,
+        "password": "",
+        "list": [1, None, True, MASK],
+        MASK: 2,
+    }
+
+
+def test_what_is_nested_too_deeply_is_cut_off() -> None:
+    value: Any = "x"
+    for _ in range(MAX_DEPTH + 5):
+        value = [value]
+    assert MASK in json.dumps(json_without_secrets(value))
+    assert text_without_secrets("[" * 100_000) == "[" * 100_000

@@ -61,6 +61,14 @@ READ = {
     "MODEL_ALIASES_LISTED": ("true", True),
     "TOOLS_GRAMMAR": ("q35model=hermes", "q35model=hermes"),
     "TOOLS_DESCRIPTION_TOKENS": ("0", 0),
+    "DEFAULT_ASK_MODE": ("agent", "agent"),
+    "TOOLS_MODE": ("agent", "agent"),
+    "TOOLS_LOG_CONTENT": ("true", True),
+    "AGENT_MODE": ("on", "on"),
+    "AGENT_TOOLS": ("list_dir=show", "list_dir=show"),
+    "AGENT_SESSION_TYPE": ("ask", "ask"),
+    "AGENT_CHAT_TASK": ("chat", "chat"),
+    "TOOL_FORWARD_ENABLED": ("true", True),
     "LOCALE": ("en", "en"),
     "SESSION_REUSE_ENABLED": ("false", False),
     "SESSION_CACHE_MAX_ENTRIES": ("0", 0),
@@ -93,8 +101,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
 
 
 def test_every_field_stands_in_the_table_above() -> None:
-    # DEFAULT_ASK_MODE has one value so far, and is there to refuse the other.
-    assert {name.upper() for name in Settings.model_fields} == {*READ, "DEFAULT_ASK_MODE"}
+    assert {name.upper() for name in Settings.model_fields} == {*READ}
 
 
 @pytest.mark.parametrize("variable", READ)
@@ -113,7 +120,11 @@ BAD = {
     "METRICS_PUBLIC": [""],
     "LINGMA_BIN": ["[", '["a", 3]', "[]", "", " "],
     "LINGMA_SOCKET_PORT": ["-1", "65536"],
-    "DEFAULT_ASK_MODE": ["agent", "assistant"],
+    "DEFAULT_ASK_MODE": ["assistant"],
+    "AGENT_MODE": ["yes"],
+    "AGENT_TOOLS": ["list_dir", "list_dir=allow", "*=approve", "run_in_terminal=approve"],
+    "AGENT_SESSION_TYPE": ["", "a b"],
+    "AGENT_CHAT_TASK": [""],
     "MODEL_ALIASES": ["*", "a,a"],
     "LINGMA_INSTANCE_COUNT": ["0", "65", "x"],
     "LINGMA_STARTUP_TIMEOUT": ["0", "soon"],

@@ -327,6 +327,29 @@ async def test_the_end_of_the_tools_may_be_missing(tmp_path: Path) -> None:
     assert turn.params("tool/call/sync")[-1]["toolCallStatus"] == "FINISHED"
 
 
+async def test_tools_may_be_named_in_what_is_told_of_them(tmp_path: Path) -> None:
+    plain = await turn_with(tmp_path / "a", "tool-unfinished", "\n@sim tool list_dir")
+    named = await turn_with(tmp_path / "b", "tool-named", "\n@sim tool list_dir")
+    assert ["name" in sync for sync in plain.params("tool/call/sync")] == [False] * 3
+    assert [sync["name"] for sync in named.params("tool/call/sync")] == ["list_dir"] * 4
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("cache/config.json", "regionEnv"),
+        ("cache/none", "no such file: cache/none"),
+        ("../outside", "no such file: ../outside"),
+        ("cache", "no such file: cache"),
+    ],
+)
+async def test_tools_may_read_what_is_beside_them_and_nothing_else(tmp_path: Path, file: str, content: str) -> None:
+    (tmp_path / "outside").write_text("not to be read")
+    turn = await turn_with(tmp_path / "work", f"tool-reads={file}", "\n@sim tool list_dir")
+    [result] = turn.params("tool/call/sync")[-2]["results"]
+    assert content in result["content"]
+
+
 async def test_reasoning_and_tools_may_be_fenced_inside_the_answer(tmp_path: Path) -> None:
     turn = await turn_with(tmp_path, "fenced-thinking", "\n@sim think hm\n@sim say abcd")
     assert turn.answer == "````think::1234\nhm\n````\nabcd"

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from lingma_gateway.answers.answer import Answer, Wanted
 from lingma_gateway.answers.asking_again import Why
 from lingma_gateway.answers.structured import StructuredOutput
-from lingma_gateway.conversation import Turn
+from lingma_gateway.conversation import Tool, ToolChoice, Turn
 from lingma_gateway.errors import OutputInvalid
-from lingma_gateway.events import Finished, FinishReason, PartKind, Started, StreamEvent, Usage
+from lingma_gateway.events import Call, Finished, FinishReason, PartKind, Result, Started, StreamEvent, Usage
 from lingma_gateway.tokens import estimate
 from tests.lingma_gateway.support_events import (
     Pieces,
@@ -165,3 +165,47 @@ def test_an_answer_that_was_cut_is_told_without_its_form(wanted: dict[str, Any])
     one, _ = formed('{"n": 1, "m": "one two three"}', **wanted)
     assert one.cut
     assert text_of(one.end(may_ask=True).events, PartKind.TEXT).startswith('{"n"')
+
+
+LISTS = Call("c1", "list_dir", executed=True)
+
+
+def test_a_tool_that_lingma_executed_is_a_part_of_its_own_between_those_of_the_text() -> None:
+    one = Answer("org_auto", 3, Wanted(stop=("END",)), new_id)
+    events = [
+        *one.read([(PartKind.TEXT, "before E")]),
+        *one.show_call(LISTS, "{}"),
+        *one.read([(PartKind.TEXT, "after")]),
+        *one.show_result(Result("c1"), "a.txt"),
+        *one.end(may_ask=False).events,
+        one.finish(one.usage, "s"),
+    ]
+    check_ordering(events)
+    assert parts_of(events) == [
+        (PartKind.TEXT, "before E"),
+        (PartKind.TOOL_CALL, "{}"),
+        (PartKind.TEXT, "after"),
+        (PartKind.TOOL_RESULT, "a.txt"),
+    ]
+    assert finished(events).reason is FinishReason.STOP
+
+
+def test_one_without_a_result_ends_the_answer_with_a_call() -> None:
+    one = Answer("org_auto", 3, ANYTHING, new_id)
+    events = [*one.show_call(LISTS, ""), *one.end(may_ask=False).events, one.finish(one.usage, "s")]
+    check_ordering(events)
+    assert isinstance(events[0], Started)
+    assert finished(events).reason is FinishReason.TOOL_CALLS
+
+
+def test_what_comes_in_the_middle_of_a_clients_call_waits_for_its_end() -> None:
+    schema = '{"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}'
+    asked = Turn(None, (), stream=True, tools=(Tool("Read", schema=schema),), tool_choice=ToolChoice())
+    one = Answer("org_auto", 3, Wanted.of(asked), lambda: "call_1")
+    events = one.read([(PartKind.TEXT, "<tool_call>\n<function=Read>\n<parameter=path>\nsome of it")])
+    assert one.show_call(LISTS, "{}") == []
+    events += one.read([(PartKind.TEXT, "\n</parameter>\n</function>\n</tool_call>")])
+    events += [*one.end(may_ask=False).events, one.finish(one.usage, "s")]
+    check_ordering(events)
+    assert [kind for kind, _ in parts_of(events)] == [PartKind.TOOL_CALL, PartKind.TOOL_CALL]
+    assert finished(events).reason is FinishReason.TOOL_CALLS

@@ -196,10 +196,8 @@ def test_tool_events_of_lingma_are_logged_and_no_tool_result_is_invented(
     gateway: Gateway, client: httpx.Client
 ) -> None:
     response = client.post(PATH, json=ask('@sim tool read_file {"filePath": "/planted-argument"}\n@sim toolresult'))
-    line = gateway.program.wait_for("tool", method="tool/invoke")
-    assert line["request_id"] == response.headers["x-request-id"]
-    assert line["name"] == "read_file"
-    assert line["outcome"] == "denied"
+    line = gateway.program.wait_for("tool", phase="call", request_id=response.headers["x-request-id"])
+    assert (line["name"], line["rule"], line["outcome"]) == ("read_file", "deny", "refused")
     assert line["account"] in {"alice", "bob"}
     replied = json.loads(response.json()["choices"][0]["message"]["content"])
     assert "denied by the gateway's tool policy" in json.dumps(replied)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from lingma_gateway.lingma import calls
-from lingma_gateway.lingma.calls import Ask
+from lingma_gateway.lingma.calls import AsAgent, Ask
 
 ASK = Ask(request_id="r-1", model_key="q35model", workspace="/lingma/work/ws", locale="en")
 
@@ -53,3 +53,31 @@ def test_images_are_named_by_their_addresses_and_only_where_there_are_any() -> N
     params = calls.ask(replace(ASK, image_urls=("https://x/1", "https://x/2")), "What is this?")
     assert params["chatContext"]["imageUrls"] == ["https://x/1", "https://x/2"]
     assert "imageUrls" not in calls.ask(ASK, "Hello")["chatContext"]
+
+
+def test_the_agent_is_asked_in_its_mode_and_by_the_names_that_are_set() -> None:
+    params = calls.ask(replace(ASK, as_agent=AsAgent("ask", "chat")), "Hello")
+    assert (params["mode"], params["sessionType"], params["chatTask"]) == ("agent", "ask", "chat")
+    assert params["pluginPayloadConfig"] == {
+        "isEnableAutoMemory": False,
+        "isEnableAskAgent": True,
+        "isEnableProjectRule": False,
+    }
+    assert "toolConfig" not in params
+
+
+def test_a_clients_tools_are_sent_to_the_agent_alone() -> None:
+    config = {"provider": "openai", "tools": [], "tool_choice": "auto"}
+    assert calls.ask(replace(ASK, as_agent=AsAgent(tool_config=config)), "Hello")["toolConfig"] == config
+    assert "toolConfig" not in calls.ask(ASK, "Hello")
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_an_approval_names_session_request_and_call(approved: bool) -> None:
+    assert calls.approval({"sessionId": "s", "toolCall": {"id": "c"}}, "r", approved=approved) == {
+        "type": "tool_call",
+        "sessionId": "s",
+        "requestId": "r",
+        "toolCallId": "c",
+        "approval": approved,
+    }

@@ -13,6 +13,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from lingma_gateway.codec.frames import FrameDecoder, encode_frame
 from lingma_gateway.errors import QuotaExceeded, UpstreamLost, UpstreamRefused, UpstreamTimeout
 from lingma_gateway.lingma.connection import Connection, open_connection
+from lingma_gateway.lingma.toolanswers import ToolAnswers
+from lingma_gateway.toolpolicy import ToolPolicy
 
 SECONDS = 5.0
 Message = dict[str, Any]
@@ -145,6 +147,33 @@ async def test_a_tool_call_that_waits_for_approval_is_denied_and_never_approved(
             told = await lingma.next()
     assert told["method"] == "tool/call/approve"
     assert told["params"] == {"type": "tool_call", **ids, "approval": False}
+
+
+async def test_a_tool_that_the_policy_names_is_approved_once() -> None:
+    ids = {"requestId": "r", "sessionId": "s", "toolCallId": "c"}
+    async with connected() as (lingma, connection):
+        await lingma.next()
+        with connection.turn("r", ToolAnswers(ToolPolicy.parse("list_dir=approve"))) as pushes:
+            for number in (3, 4):
+                await lingma.push("tool/call/sync", number, **ids, name="list_dir", toolCallStatus="PENDING")
+            told = [await lingma.next() for _ in range(3)]
+            assert len([await pushes.next(SECONDS, "pushes") for _ in range(2)]) == 2
+    approvals = [message for message in told if message.get("method") == "tool/call/approve"]
+    assert [message["params"] for message in approvals] == [{"type": "tool_call", **ids, "approval": True}]
+
+
+async def test_a_push_about_a_tool_that_names_no_request_goes_to_the_turn_that_knows_its_call() -> None:
+    pushed: list[str] = []
+    async with connected(pushed=pushed) as (lingma, connection):
+        await lingma.next()
+        with connection.turn("other"), connection.turn("r") as pushes:
+            await lingma.push("tool/invoke", 3, requestId="r", toolCallId="c", name="read_file")
+            await lingma.push("tool/invokeResult", 4, toolCallId="c", result="x")
+            await lingma.push("tool/invokeResult", 5, toolCallId="never seen", result="x")
+            assert [(await lingma.next())["id"] for _ in range(3)] == [3, 4, 5]
+            methods = [(await pushes.next(SECONDS, "pushes"))[0] for _ in range(2)]
+    assert methods == ["tool/invoke", "tool/invokeResult"]
+    assert pushed == ["tool/invokeResult"]
 
 
 async def test_a_tool_of_another_client_is_left_to_it() -> None:
