@@ -66,6 +66,7 @@ PREVIOUS_RESPONSE_NOT_FOUND = Fault(
     400, "invalid_request_error", "invalid_request_error", code="previous_response_not_found"
 )
 """The status and code of OpenAI itself. Not 404 or 409: SDKs repeat a 409."""
+MISSING_PARAMETER = Fault(400, "invalid_request_error", "invalid_request_error", code="missing_required_parameter")
 FORBIDDEN = Fault(403, "invalid_request_error", "permission_error", code="forbidden")
 NOT_FOUND = Fault(404, "invalid_request_error", "not_found_error", code="not_found")
 MODEL_NOT_FOUND = Fault(404, "invalid_request_error", "not_found_error", code="model_not_found")

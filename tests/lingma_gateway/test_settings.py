@@ -20,6 +20,7 @@ READ = {
     "LINGMA_ACCOUNT": ("alice", "alice"),
     "LINGMA_ACCOUNT_NAMESPACE": ("team", "team"),
     "LINGMA_ACCOUNT_UID": ("uid-1", "uid-1"),
+    "LINGMA_CAPTURED_DIR": ("/var/run/s", Path("/var/run/s")),
     "LINGMA_CREDENTIALS_DIR": ("/var/run/c", Path("/var/run/c")),
     "LINGMA_BIN": ('["lingma-sim", "--x"]', ("lingma-sim", "--x")),
     "LINGMA_WORK_DIR": ("/lingma/work", Path("/lingma/work")),
@@ -64,6 +65,9 @@ READ = {
     "GATEWAY_QUEUE_TIMEOUT_SEC": ("0", 0.0),
     "GATEWAY_MAX_QUEUED": ("0", 0),
     "MAX_BODY_BYTES": ("1024", 1024),
+    "RESPONSES_STORE_ENABLED": ("false", False),
+    "RESPONSES_STORE_MAX_AGE": ("60", 60.0),
+    "RESPONSES_STORE_MAX_MEGABYTES": ("1", 1),
     "LINGMA_DRAIN_SECONDS": ("0", 0.0),
     "DRAIN_PROPAGATION_SECONDS": ("0.5", 0.5),
 }
