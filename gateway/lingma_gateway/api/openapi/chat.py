@@ -22,7 +22,8 @@ from lingma_gateway.api.openapi.common import (
     one_of,
     ref,
 )
-from lingma_gateway.dialects.openai_chat import FIELDS, Treatment
+from lingma_gateway.dialects.openai_chat import FIELDS
+from lingma_gateway.dialects.treatment import Treatment
 
 _NAME: Schema = {"type": "string", "minLength": 1}
 _OBJECT: Schema = {"type": "object"}
@@ -130,15 +131,19 @@ _READ: dict[str, Schema] = {
 """What is read, and so must be as it says; anything else may be anything."""
 
 
+_NAMES = list(dict.fromkeys(name.partition(".")[0] for name in FIELDS))
+
+
 def _described(name: str, schema: Schema) -> Schema:
-    return {**schema, "description": f"{FIELDS[name].value}."}
+    treatment = FIELDS.get(name)
+    return schema if treatment is None else {**schema, "description": f"{treatment.value}."}
 
 
 SCHEMAS: dict[str, Any] = {
     "ChatRequest": {
         "type": "object",
         "required": ["messages"],
-        "properties": {name: _described(name, _READ.get(name, ANYTHING)) for name in FIELDS},
+        "properties": {name: _described(name, _READ.get(name, ANYTHING)) for name in _NAMES},
         "description": f"Fields that are not listed are {Treatment.IGNORED.value} and named in `x-lingma-ignored`.",
     },
     "ChatMessage": object_of(
