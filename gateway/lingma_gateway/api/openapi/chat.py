@@ -6,6 +6,7 @@ from lingma_gateway.api.openapi.common import (
     ANYTHING,
     BOOLEAN,
     CLIENT_KEY,
+    EVENT,
     IDEMPOTENCY_KEY,
     INTEGER,
     JSON,
@@ -21,6 +22,7 @@ from lingma_gateway.api.openapi.common import (
     object_of,
     one_of,
     ref,
+    treated,
 )
 from lingma_gateway.dialects.openai_chat import FIELDS
 from lingma_gateway.dialects.treatment import Treatment
@@ -133,17 +135,11 @@ _READ: dict[str, Schema] = {
 
 _NAMES = list(dict.fromkeys(name.partition(".")[0] for name in FIELDS))
 
-
-def _described(name: str, schema: Schema) -> Schema:
-    treatment = FIELDS.get(name)
-    return schema if treatment is None else {**schema, "description": f"{treatment.value}."}
-
-
 SCHEMAS: dict[str, Any] = {
     "ChatRequest": {
         "type": "object",
         "required": ["messages"],
-        "properties": {name: _described(name, _READ.get(name, ANYTHING)) for name in _NAMES},
+        "properties": treated(FIELDS, {name: _READ.get(name, ANYTHING) for name in _NAMES}),
         "description": f"Fields that are not listed are {Treatment.IGNORED.value} and named in `x-lingma-ignored`.",
     },
     "ChatMessage": object_of(
@@ -227,7 +223,7 @@ PATHS: dict[str, Any] = {
                 "200": answer(
                     "The answer. As a stream where `stream` is true: chunks as `data:` lines, then `data: [DONE]`; one "
                     "that breaks off ends with its connection.",
-                    {JSON: ref("ChatCompletion"), SSE: STRING},
+                    {JSON: ref("ChatCompletion"), SSE: EVENT},
                     of_a_turn=True,
                 ),
                 **errors(*OF_A_TURN),

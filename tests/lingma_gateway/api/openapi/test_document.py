@@ -22,13 +22,11 @@ APPS = {
 
 
 def routes_of(app: ASGIApp) -> set[tuple[str, str]]:
+    """Paths and methods; those that are the same as others, or for handshakes alone, say so themselves."""
     assert isinstance(app, AccessLog)
     assert isinstance(app._app, FastAPI)
-    return {
-        (re.sub(r":\w+}", "}", route.path), method.lower())
-        for route in app._app.state.routes
-        for method in route.methods
-    }
+    routes = [route for route in app._app.state.routes if route.include_in_schema]
+    return {(re.sub(r":\w+}", "}", route.path), method.lower()) for route in routes for method in route.methods}
 
 
 async def document_of(app: ASGIApp) -> dict[str, Any]:
