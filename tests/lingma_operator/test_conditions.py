@@ -138,6 +138,34 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, tuple[str, str]]]] = {
         {"pod": pod(gateway_runs=False, fault=Fault("ImagePullBackOff", "m")), "report": Report()},
         {"Ready": ("False", "ImagePullBackOff")},
     ),
+    "Lingma is being obtained": (
+        {"pod": pod(gateway_runs=False, bootstrapping=True), "report": Report()},
+        {"Ready": ("False", "Bootstrapping"), "Progressing": ("True", "Bootstrapping")},
+    ),
+    "Lingma cannot be obtained": (
+        {"pod": pod(gateway_runs=False, fault=Fault("BootstrapFailed", "m")), "report": Report()},
+        {"Ready": ("False", "BootstrapFailed"), "Progressing": ("False", "BootstrapFailed")},
+    ),
+    "a login under way": (
+        {"session": NOT_SET, "report": logged_out(LoginReason.LOGIN_IN_PROGRESS)},
+        {
+            "Ready": ("False", "LoginInProgress"),
+            "LoggedIn": ("False", "LoginInProgress"),
+            "Progressing": ("True", "LoginInProgress"),
+        },
+    ),
+    "a login that needs a person": (
+        {"session": NOT_SET, "report": logged_out(LoginReason.HUMAN_VERIFICATION_NEEDED)},
+        {"Ready": ("False", "HumanVerificationNeeded"), "Progressing": ("False", "UpToDate")},
+    ),
+    "a browser that cannot start is why nobody is logged in": (
+        {
+            "session": NOT_SET,
+            "report": logged_out(LoginReason.NO_SESSION),
+            "pod": pod(fault=Fault("ImagePullBackOff", "m")),
+        },
+        {"Ready": ("False", "ImagePullBackOff"), "LoggedIn": ("False", "NoSession")},
+    ),
     "objects of a former account of that name": (
         {"waiting": ('Secret "a"',), "pod": None, "report": Report()},
         {"Ready": ("False", "Deploying"), "Progressing": ("True", "Deploying")},

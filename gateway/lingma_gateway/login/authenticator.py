@@ -167,6 +167,7 @@ class Authenticator:
             max_retry=self._settings.max_retry,
             dedicated_domain=bool(self._settings.dedicated_domain),
             running=self._running,
+            hindrance=credentials.missing,
         )
 
     def _offers(self, credentials: Credentials) -> tuple[Offer, ...]:

@@ -151,6 +151,8 @@ class Situation:
     """Tries that fail for reasons that may pass before ten minutes lie between two."""
     dedicated_domain: bool = False
     running: Way | None = None
+    hindrance: str = ""
+    """What keeps a configured way from being offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,9 +224,11 @@ def _verdict(situation: Situation, tried: Sequence[Attempt]) -> Login | None:
         for attempt in tried:
             if attempt.result is result:
                 return Login(reason, attempt.message)
-    if not tried:
-        return None
-    return Login(situation.login.reason, f"{situation.login.message}; the last try failed: {tried[-1].message}")
+    if tried:
+        return Login(situation.login.reason, f"{situation.login.message}; the last try failed: {tried[-1].message}")
+    if situation.hindrance:
+        return Login(situation.login.reason, f"{situation.login.message}; {situation.hindrance}")
+    return None
 
 
 def in_progress(way: Way) -> Login:
