@@ -120,16 +120,25 @@ class ChromiumLogin:
             return Failed("a login by user name and password needs Chromium: there is none at LOGIN_BROWSER_PATH")
         async with self._one_at_a_time:
             try:
-                async with async_playwright() as playwright:
-                    browser = await self._launch(playwright)
-                    if isinstance(browser, Failed):
-                        return browser
-                    try:
-                        return await self._visit(browser, errand)
-                    finally:
-                        await browser.close()
+                playwright = await async_playwright().start()
+            except Exception as error:  # noqa: BLE001 - Playwright raises a bare one when its driver does not run
+                event(log, "login_driver_broken", level=logging.ERROR, error=type(error).__name__)
+                return Failed("the driver of the browser does not start: see the log")
+            try:
+                return await self._visited(playwright, errand)
             except Error as error:
                 return Failed(_what(error))
+            finally:
+                await playwright.stop()
+
+    async def _visited(self, playwright: "Playwright", errand: Errand) -> Outcome:
+        browser = await self._launch(playwright)
+        if isinstance(browser, Failed):
+            return browser
+        try:
+            return await self._visit(browser, errand)
+        finally:
+            await browser.close()
 
     async def _launch(self, playwright: "Playwright") -> "ChromiumBrowser | Failed":
         from playwright.async_api import Error

@@ -96,7 +96,11 @@ class LoginService:
             return False  # the gateway asks Lingma, and ends the visit
 
         event(log, "visit")
-        return await self._browser.log_in(Errand(found.username, found.password, address, logged_in))
+        try:
+            return await self._browser.log_in(Errand(found.username, found.password, address, logged_in))
+        except Exception as error:  # noqa: BLE001 - its words may hold an address: they must not reach the server's log
+            event(log, "visit_broken", level=logging.ERROR, error=type(error).__name__)
+            return Failed("the browser failed: see the log of the container `login`")
 
     def _answer(self, outcome: Outcome, status: int = 200) -> web.Response:
         encoded = visits.encode(outcome)

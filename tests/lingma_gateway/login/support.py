@@ -98,11 +98,11 @@ class ScriptedBrowser:
 
 
 @asynccontextmanager
-async def serving(app: web.Application) -> AsyncIterator[int]:
-    """The application on a free port of loopback, as the container `login` serves it."""
+async def serving(app: web.Application, port: int = 0) -> AsyncIterator[int]:
+    """The application on a port of loopback (0: a free one), as the container `login` serves it."""
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
     try:
         yield int(runner.addresses[0][1])
     finally:

@@ -218,6 +218,17 @@ async def test_what_lingma_says_goes_over_what_the_container_says() -> None:
             assert await LoginContainer(port, 5.0).log_in(errand(Parrot(logged_in=logged_in))) == expected
 
 
+async def test_a_browser_that_breaks_is_an_outcome_and_its_words_stay_out_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    browser = ScriptedBrowser()
+    browser.broken = RuntimeError(f"no page at {URL}")
+    async with serving(scripted(browser).app()) as port:
+        outcome = await LoginContainer(port, 5.0).log_in(errand(Parrot()))
+    assert outcome == Failed("the browser failed: see the log of the container `login`")
+    assert "visit_broken" in caplog.text and "s-nonce" not in caplog.text
+
+
 async def test_a_lost_lingma_ends_the_visit() -> None:
     browser = ScriptedBrowser()
     browser.hold = asyncio.Event()
@@ -297,21 +308,42 @@ async def program(**environment: str) -> AsyncIterator[asyncio.subprocess.Proces
             await process.wait()
 
 
+async def first_answer(http: httpx.AsyncClient, url: str) -> httpx.Response:
+    """Of a program that is starting."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await http.get(url)
+            except httpx.ConnectError:
+                await asyncio.sleep(0.05)
+
+
 async def test_the_program_serves_on_loopback_until_it_is_told_to_end(tmp_path: Path, unused_port: int) -> None:
     settings = {"LOGIN_BROWSER_PORT": str(unused_port), "TMPDIR": str(tmp_path)}
     async with program(**settings) as process, httpx.AsyncClient() as http:
-        url = f"http://127.0.0.1:{unused_port}{visits.CREDENTIAL}"
-        async with asyncio.timeout(20):
-            while True:
-                try:
-                    answer = await http.get(url)
-                    break
-                except httpx.ConnectError:
-                    await asyncio.sleep(0.05)
+        answer = await first_answer(http, f"http://127.0.0.1:{unused_port}{visits.CREDENTIAL}")
         assert json.loads(answer.text) == {"missing": services.NO_CREDENTIAL}
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(5):
             assert await process.wait() == 0
+
+
+async def test_a_driver_that_does_not_start_is_told(chromium: Path, tmp_path: Path, unused_port: int) -> None:
+    # As in an image that lacks a library of Playwright's own Node.js.
+    (tmp_path / "node").write_text("#!/bin/sh\nexit 127\n")
+    (tmp_path / "node").chmod(0o755)
+    settings = {
+        "LOGIN_BROWSER_PORT": str(unused_port),
+        "TMPDIR": str(tmp_path),
+        "LINGMA_USERNAME": USERNAME,
+        "LINGMA_PASSWORD": PASSWORD,
+        "LOGIN_BROWSER_PATH": str(chromium),
+        "PLAYWRIGHT_NODEJS_PATH": str(tmp_path / "node"),
+    }
+    async with program(**settings), httpx.AsyncClient() as http:
+        await first_answer(http, f"http://127.0.0.1:{unused_port}{visits.CREDENTIAL}")
+        outcome = await LoginContainer(unused_port, 5.0).log_in(errand(Parrot()))
+    assert outcome == Failed("the driver of the browser does not start: see the log")
 
 
 @pytest.mark.parametrize(
