@@ -5,6 +5,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -87,9 +88,12 @@ def plugin(lingma: Lingma, image_references: list[str]) -> Iterator[bytes]:
         lingma.kube.run("delete", f"pod/{NAME}", f"service/{NAME}", f"configmap/{NAME}", "--ignore-not-found", "--now")
 
 
-def bootstrap(lingma: Lingma, sha256: str) -> Object:
+def bootstrapping(lingma: Lingma, sha256: str) -> dict[str, Any]:
+    """Of a spec: the plugin at the mirror, and a pod that ends at once when it is deleted."""
+    url = f"http://{NAME}.{lingma.kube.namespace}.svc/lingma.vsix?key=secret"
     return {
-        "bootstrap": {"vsixUrl": f"http://{NAME}.{lingma.kube.namespace}.svc/lingma.vsix?key=secret", "sha256": sha256}
+        "lingma": {"bootstrap": {"vsixUrl": url, "sha256": sha256}},
+        "gateway": {"env": {"DRAIN_PROPAGATION_SECONDS": "0"}},
     }
 
 
@@ -106,7 +110,7 @@ def test_lingma_is_obtained_and_run(lingma: Lingma, plugin: bytes) -> None:
 
 
 def test_a_plugin_of_another_sum_is_not_unpacked_and_the_account_says_so(lingma: Lingma, plugin: bytes) -> None:
-    with lingma.account("boris", uid="boris-uid", lingma=bootstrap(lingma, "0" * 64)) as name:
+    with lingma.account("boris", uid="boris-uid", **bootstrapping(lingma, "0" * 64)) as name:
         account = lingma.account_when(
             name, lambda seen: (condition(seen, "Ready") or {}).get("reason") == "BootstrapFailed"
         )

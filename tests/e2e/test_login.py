@@ -7,7 +7,7 @@ import pytest
 
 from demo.kube import Object, condition, holds
 from lingma_contract.names import Container
-from tests.e2e.support import Lingma
+from tests.e2e.support import ACCOUNT_PODS, Lingma
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180, func_only=True)]
 
@@ -22,8 +22,7 @@ def people(lingma: Lingma) -> Iterator[tuple[str, ...]]:
     password = {"username": "walter-uid", "password": "correct-horse-battery"}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": password}
     with ExitStack() as open_:
-        lingma.kube.apply(secret)
-        open_.callback(lingma.kube.run, "delete", "secret", SECRET, "--ignore-not-found")
+        lingma.kube.apply(secret)  # stays for the test of secrecy, which looks for it in what the containers said
         for name, fault in PAGES.items():
             args = ["--fault", f"login-page={fault}"] if fault else []
             open_.enter_context(
@@ -32,10 +31,12 @@ def people(lingma: Lingma) -> Iterator[tuple[str, ...]]:
                     sessionSecretRef=None,
                     login={"browser": {"secretRef": {"name": SECRET}}},
                     lingma={"args": args},
-                    gateway={"env": {"LOGIN_FORM_HOSTS": "127.0.0.1,localhost"}},
+                    gateway={"env": {"LOGIN_FORM_HOSTS": "127.0.0.1,localhost", "DRAIN_PROPAGATION_SECONDS": "0"}},
                 )
             )
         yield tuple(PAGES)
+        lingma.evidence.collect(lingma.kube, "-l", ACCOUNT_PODS)
+        lingma.kube.run("delete", "lingmaaccounts", *PAGES)  # at once, before each is waited for
 
 
 def logged_out(reason: str) -> Callable[[Object], bool]:
