@@ -195,7 +195,8 @@ def _session_valid(observed: Observed) -> Verdict:
     if session.finding is SessionFinding.NOT_SET:
         if logged_in:
             return Verdict(type_, "True", "Accepted", "Lingma is logged in without a session Secret")
-        return Verdict(type_, "False", session.finding.value, session.message)
+        expected = not observed.account.spec.login.configured
+        return Verdict(type_, "False" if expected else "Unknown", session.finding.value, session.message)
     if session.finding is not SessionFinding.READABLE:
         return Verdict(type_, "False", session.finding.value, session.message)
     if logged_in and observed.up_to_date:

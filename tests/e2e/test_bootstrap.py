@@ -99,7 +99,7 @@ def bootstrapping(lingma: Lingma, sha256: str) -> dict[str, Any]:
 
 def test_lingma_is_obtained_and_run(lingma: Lingma, plugin: bytes) -> None:
     with lingma.account(
-        "bertha", uid="bertha-uid", lingma=bootstrap(lingma, hashlib.sha256(plugin).hexdigest())
+        "bertha", uid="bertha-uid", **bootstrapping(lingma, hashlib.sha256(plugin).hexdigest())
     ) as name:
         lingma.account_ready(name)
         assert lingma.chat_with(name, "@sim whoami").text == "bertha-uid"

@@ -20,6 +20,7 @@ from tests.lingma_operator.support import LATER, NOW, account, instance, logged_
 MISSING = Session(SessionFinding.SECRET_NOT_FOUND, "create it")
 NOT_SET = Session(SessionFinding.NOT_SET, "set it")
 SUSPENDED = account(suspend=True)
+BY_TOKEN = account(login={"personalTokenSecretRef": {"name": "t"}})
 
 
 def told(of: Observed) -> dict[str, tuple[str, str]]:
@@ -53,6 +54,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, tuple[str, str]]]] = {
             "SessionValid": ("False", "NoSessionSecret"),
             "PoolReady": ("False", "NoInstanceReady"),
         },
+    ),
+    "one that logs in by itself needs no session": (
+        {"account": BY_TOKEN, "session": NOT_SET, "report": logged_out(LoginReason.LOGIN_IN_PROGRESS)},
+        {"Ready": ("False", "LoginInProgress"), "SessionValid": ("Unknown", "NoSessionSecret")},
     ),
     "a missing Secret is the cause of a missing login": (
         {"session": MISSING, "report": logged_out(LoginReason.NO_SESSION)},

@@ -40,10 +40,15 @@ class Logins:
 
 
 def _beside(own: CredentialSource, container: LoginContainer) -> CredentialSource:
-    """What the gateway holds itself, and the mark of what the container `login` holds."""
+    """The tokens and keys that the gateway holds itself, and what stands for what the container `login` holds."""
 
     def read() -> Credentials:
-        mark, missing = container.credential()
-        return replace(own(), username="", password="", elsewhere=mark, missing=missing)
+        mine = own()
+        return replace(
+            container.credentials(),
+            personal_token=mine.personal_token,
+            access_key=mine.access_key,
+            secret_key=mine.secret_key,
+        )
 
     return read

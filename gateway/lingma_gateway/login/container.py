@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lingma_contract.jsonlog import event
 from lingma_gateway.login import visits
 from lingma_gateway.login.browser import Errand
+from lingma_gateway.login.credentials import Credentials
 from lingma_gateway.login.plan import Failed, LoggedIn, Outcome
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ _CREDENTIAL_S = 3.0
 _MARGIN_S = 60.0
 """Beyond the time of a visit, for Chromium's start and end: after that the container counts as stuck."""
 _STATUS_POLL_S = 1.0
+_PATIENCE_S = 30.0
+"""How long a container that does not answer is taken for one that starts: a pod's containers start at the same time."""
 UNREACHABLE = "the container `login` does not answer: see its log"
+STARTING = "waiting for the container `login` to answer"
 
 
 class LoginContainer:
@@ -31,16 +35,29 @@ class LoginContainer:
     def __init__(self, port: int, visit_s: float) -> None:
         self._port = port
         self._longest_s = visit_s + _MARGIN_S
+        self._silent_since_s: float | None = None
 
-    def credential(self) -> tuple[str, str]:
-        """The mark of what the container logs in with, and why there is none; one of them is empty. Blocks."""
+    def credentials(self) -> Credentials:
+        """What stands for the user name and password of the container, or why nothing does. Blocks for a moment."""
+        answer = self._ask()
+        if answer is not None:
+            self._silent_since_s = None
+            mark, missing = answer
+            return Credentials(elsewhere=mark, missing=missing)
+        now_s = time.monotonic()
+        self._silent_since_s = self._silent_since_s or now_s
+        starting = now_s - self._silent_since_s < _PATIENCE_S
+        return Credentials(missing=STARTING if starting else UNREACHABLE, awaited=starting)
+
+    def _ask(self) -> tuple[str, str] | None:
+        """The mark, and what is missing; None without an answer."""
         connection = http.client.HTTPConnection(_HOST, self._port, timeout=_CREDENTIAL_S)
         try:
             connection.request("GET", visits.CREDENTIAL)
             return visits.mark_or_fault(json.loads(connection.getresponse().read()))
         except (OSError, http.client.HTTPException, ValueError) as error:
             event(log, "login_container_unreachable", level=logging.DEBUG, error=type(error).__name__)
-            return "", UNREACHABLE
+            return None
         finally:
             connection.close()
 

@@ -19,6 +19,8 @@ class Credentials:
     """Stands for the user name and password that the container `login` holds: the mark changes when they do."""
     missing: str = ""
     """What keeps a configured way from being tried now, for a person."""
+    awaited: bool = False
+    """What is missing is likely to be there in a moment."""
 
     def of(self, way: Way) -> tuple[str, ...] | None:
         """What `way` uses; None where that is not complete."""

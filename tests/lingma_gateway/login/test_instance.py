@@ -157,8 +157,8 @@ async def test_the_container_login_makes_an_instance_ready_as_soon_as_it_answers
     lingma = lingma_with_a_page()
     browser = Passed(lingma)
     async with watched(tmp_path, lingma, login_browser_port=unused_port) as it:
-        health = await it.until(is_reason(LoginReason.NO_SESSION))
-        assert health.message == f"Lingma is not logged in: provide a session bundle; {container.UNREACHABLE}"
+        health = await it.until(is_reason(LoginReason.LOGIN_IN_PROGRESS))
+        assert health.message == container.STARTING
         async with serving(Container(browser).app, unused_port):
             await it.until(lambda health: health.ready)
     (errand,) = browser.errands
@@ -175,7 +175,7 @@ async def test_a_wrong_password_in_the_container_is_not_tried_again_after_its_re
     async with watched(tmp_path, lingma, login_browser_port=unused_port) as it:
         async with serving(Container(browser).app, unused_port):
             await it.until(is_reason(LoginReason.CREDENTIALS_REJECTED))
-        await it.until(lambda health: container.UNREACHABLE in health.message)
+        await it.until(lambda health: health.message == container.STARTING)
         restarted = Container(browser)
         async with serving(restarted.app, unused_port):
             await it.until(is_reason(LoginReason.CREDENTIALS_REJECTED))

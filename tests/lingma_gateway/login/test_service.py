@@ -17,7 +17,7 @@ from lingma_gateway.errors import UpstreamLost
 from lingma_gateway.login import service as services
 from lingma_gateway.login import visits
 from lingma_gateway.login.browser import Browser, Errand
-from lingma_gateway.login.container import UNREACHABLE, LoginContainer
+from lingma_gateway.login.container import STARTING, UNREACHABLE, LoginContainer
 from lingma_gateway.login.credentials import Credentials
 from lingma_gateway.login.marks import Marks, kept_salt
 from lingma_gateway.login.plan import Failed, HumanKind, HumanNeeded, LoggedIn, Outcome, Rejected
@@ -191,10 +191,10 @@ async def test_the_browser_gets_the_user_name_and_password_and_the_gateway_a_mar
     browser = ScriptedBrowser(Failed("no matter"))
     async with serving(scripted(browser).app()) as port:
         container = LoginContainer(port, 5.0)
-        mark, missing = await asyncio.to_thread(container.credential)
+        found = await asyncio.to_thread(container.credentials)
         await container.log_in(errand(Parrot()))
-    assert (missing, len(mark)) == ("", 32)
-    assert PASSWORD not in mark
+    assert (found.username, found.password, found.missing, len(found.elsewhere)) == ("", "", "", 32)
+    assert PASSWORD not in found.elsewhere
     (seen,) = browser.errands
     assert (seen.username, seen.password) == (USERNAME, PASSWORD)
 
@@ -204,7 +204,7 @@ async def test_without_user_name_or_password_it_says_so_and_opens_nothing(held: 
     browser = ScriptedBrowser()
     async with serving(scripted(browser, held).app()) as port:
         container = LoginContainer(port, 5.0)
-        assert await asyncio.to_thread(container.credential) == ("", services.NO_CREDENTIAL)
+        assert await asyncio.to_thread(container.credentials) == Credentials(missing=services.NO_CREDENTIAL)
         assert await container.log_in(errand(Parrot())) == Failed(services.NO_CREDENTIAL)
     assert browser.errands == []
 
@@ -242,11 +242,16 @@ async def test_a_lost_lingma_ends_the_visit() -> None:
             await visit
 
 
-async def test_a_container_that_is_not_there_is_told() -> None:
-    async with serving(scripted(ScriptedBrowser()).app()) as port:
-        pass
-    container = LoginContainer(port, 1.0)
-    assert await asyncio.to_thread(container.credential) == ("", UNREACHABLE)
+async def test_a_container_that_is_not_there_is_awaited_for_a_while_and_then_told(
+    unused_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = LoginContainer(unused_port, 1.0)
+    assert await asyncio.to_thread(container.credentials) == Credentials(missing=STARTING, awaited=True)
+    async with serving(scripted(ScriptedBrowser()).app(), unused_port):
+        assert (await asyncio.to_thread(container.credentials)).elsewhere
+    assert await asyncio.to_thread(container.credentials) == Credentials(missing=STARTING, awaited=True)
+    monkeypatch.setattr("lingma_gateway.login.container._PATIENCE_S", 0.0)
+    assert await asyncio.to_thread(container.credentials) == Credentials(missing=UNREACHABLE)
     assert await container.log_in(errand(Parrot())) == Failed(UNREACHABLE)
 
 
@@ -273,7 +278,7 @@ async def test_a_container_that_fails_is_an_outcome(handler: Any, expected: Outc
     async with server:
         port = server.sockets[0].getsockname()[1]
         assert await LoginContainer(port, 5.0).log_in(errand(Parrot())) == expected
-        assert await asyncio.to_thread(LoginContainer(port, 5.0).credential) == ("", UNREACHABLE)
+        assert (await asyncio.to_thread(LoginContainer(port, 5.0).credentials)).missing == STARTING
 
 
 async def test_a_stuck_container_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
