@@ -152,7 +152,7 @@ def _instance(
         max_in_flight=settings.gateway_max_in_flight,
     )
     bundle_file = None if account.bundle.file is None else Path(account.bundle.file).expanduser()
-    source = SessionSource(work_dir, bundle_file, account.bundle.text)
+    source = SessionSource(work_dir, bundle_file, account.bundle.text, settings.lingma_captured_dir)
     authenticator = logins.of(account.name, work_dir, source, account.credentials)
     return Instance(instance_settings, source, process, pool.changed, authenticator=authenticator)
 

@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     lingma_session_bundle: SecretStr = SecretStr("")
     """The session bundle itself, in base64; used where there is no such file."""
 
+    lingma_captured_dir: Path | None = None
+    """Sidecar: folder of the session that was captured in the pod before (from the operator)."""
+
     auto_login_enabled: bool = True
     """Log in by token, access key or browser when the session bundle does not. The bundle is always used."""
     auto_login_headless: bool = True
@@ -179,6 +182,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "lingma_session_bundle_file",
+        "lingma_captured_dir",
         "lingma_credentials_dir",
         "lingma_username_file",
         "lingma_password_file",

@@ -7,6 +7,7 @@ from lingma_contract.names import (
     Env,
     Path,
     Port,
+    captured_secret_name,
     children_name,
 )
 from lingma_operator.account import LingmaAccount
@@ -28,7 +29,7 @@ GRACE_AFTER_DRAIN_SECONDS = 20
 
 SIMULATOR_COMMAND = ["lingma-sim"]
 
-_WORK, _CREDENTIALS, _BUNDLE = "work", "credentials", "bundle"
+_WORK, _CREDENTIALS, _BUNDLE, _CAPTURED = "work", "credentials", "bundle", "captured"
 
 # Requests let a small node hold a few accounts; Lingma's limit stops a leak before the node suffers.
 _RESTORE_RESOURCES = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
@@ -82,7 +83,7 @@ def _restore(account: LingmaAccount, settings: Settings) -> Obj:
         "command": ["lingma-gateway", "session", "restore"],
         "env": _gateway_env(account, settings, {}),
         "resources": _RESTORE_RESOURCES,
-        "volumeMounts": [mount(_WORK, Path.VOLUME), mount(_BUNDLE, Path.BUNDLE_DIR, read_only=True)],
+        "volumeMounts": [mount(_WORK, Path.VOLUME), *_sessions()],
     }
 
 
@@ -140,13 +141,21 @@ def _gateway(account: LingmaAccount, settings: Settings) -> Obj:
         "volumeMounts": [
             mount(_WORK, Path.VOLUME),
             mount(_CREDENTIALS, Path.CREDENTIALS, read_only=True),
-            mount(_BUNDLE, Path.BUNDLE_DIR, read_only=True),
+            *_sessions(),
             *login.gateway_mounts(account),
         ],
         "livenessProbe": _probe("/livez", period=10, failures=6, timeout=5),
         # The gateway itself waits 3 s before it says not ready, so one answer is enough.
         "readinessProbe": _probe("/readyz", period=2, failures=1, timeout=2),
     }
+
+
+def _sessions() -> list[Obj]:
+    """What there is to log in with: the user's bundle, and what was captured of a login that derives from it."""
+    return [
+        mount(_BUNDLE, Path.BUNDLE_DIR, read_only=True),
+        mount(_CAPTURED, Path.CAPTURED_DIR, read_only=True),
+    ]
 
 
 def _gateway_env(account: LingmaAccount, settings: Settings, more: dict[str, str]) -> list[Obj]:
@@ -159,6 +168,7 @@ def _gateway_env(account: LingmaAccount, settings: Settings, more: dict[str, str
         Env.WORK_DIR.value: Path.WORK_DIR,
         Env.CREDENTIALS_DIR.value: Path.CREDENTIALS,
         Env.BUNDLE_FILE.value: Path.BUNDLE,
+        Env.CAPTURED_DIR.value: Path.CAPTURED_DIR,
         Env.DRAIN_SECONDS.value: str(account.spec.drain_seconds),
         "HOME": Path.HOME,
         "TMPDIR": Path.TMP,
@@ -188,6 +198,15 @@ def _volumes(account: LingmaAccount) -> list[Obj]:
             "secret": {"secretName": children_name(account.identity.name), "defaultMode": 0o440},
         },
         bundle,
+        {
+            "name": _CAPTURED,
+            # It comes into being with the first capture, if ever.
+            "secret": {
+                "secretName": captured_secret_name(account.identity.name),
+                "optional": True,
+                "defaultMode": 0o440,
+            },
+        },
         *login.volumes(account),
     ]
 
