@@ -1,5 +1,6 @@
 """Accounts without a session bundle log in by the browser of the container `login`, unless a person is asked for."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -12,6 +13,8 @@ from tests.e2e.support import ACCOUNT_PODS, Lingma
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180, func_only=True)]
 
 SECRET = "login-person"
+SECONDS = 120
+"""Three Chromiums start at once, on what may be two cores."""
 PAGES = {"walter": None, "wanda": "wrong-password", "carl": "captcha"}
 """Accounts by what is the matter with their login page."""
 
@@ -55,7 +58,7 @@ def test_a_user_name_and_password_make_an_account_ready(lingma: Lingma) -> None:
 
 @pytest.mark.usefixtures("people")
 def test_a_wrong_password_is_told_and_not_tried_again(lingma: Lingma) -> None:
-    account = lingma.account_when("wanda", logged_out("CredentialsRejected"))
+    account = lingma.account_when("wanda", logged_out("CredentialsRejected"), SECONDS)
     said = condition(account, "Ready")
     assert said is not None and said["reason"] == "CredentialsRejected"
     assert said["message"].startswith("refused: the user name and password (the login page says that they are wrong)")
@@ -64,11 +67,11 @@ def test_a_wrong_password_is_told_and_not_tried_again(lingma: Lingma) -> None:
 
 @pytest.mark.usefixtures("people")
 def test_a_captcha_is_left_to_a_person(lingma: Lingma) -> None:
-    account = lingma.account_when("carl", logged_out("HumanVerificationNeeded"))
+    account = lingma.account_when("carl", logged_out("HumanVerificationNeeded"), SECONDS)
     said = condition(account, "Ready")
     assert said is not None and holds(account, "Ready", "False")
     assert said["message"].startswith("human verification needed: the login page shows a slider; log in where a person")
-    assert "the login URL is less than a minute old" in said["message"]
+    assert re.search(r" \(the login URL is .* old\)$", said["message"])
 
 
 def test_the_browser_has_the_password_and_nothing_else(lingma: Lingma, people: tuple[str, ...]) -> None:

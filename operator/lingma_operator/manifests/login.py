@@ -24,7 +24,7 @@ _TOKEN_FILE, _KEY_ID_FILE, _KEY_SECRET_FILE = "token", "access-key-id", "access-
 _USERNAME_FILE, _PASSWORD_FILE = "username", "password"
 
 # Chromium on one plain page; the limit stops a page that eats memory. Idle, only the service is there.
-_RESOURCES = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "1Gi"}}
+_RESOURCES = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "1Gi"}}
 _SCRATCH_SIZE = "512Mi"
 
 _SHARED = re.compile(r"LOG_LEVEL|AUTO_LOGIN_TIMEOUT|LOGIN_FORM_HOSTS|LOGIN_BROWSER_NO_SANDBOX|(?i:(https?|no)_proxy)")
