@@ -9,12 +9,13 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /usr/share/doc/* /usr/share/man/* \
     && find /var/log -type f -delete
 
-# Two fonts: Latin letters, and Chinese, Japanese and Korean ones; libatomic1 is for Playwright's Node.js. Nobody looks at what is drawn, and there is no graphics
+# Two fonts: Latin letters, and Chinese, Japanese and Korean ones; libatomic1 is for Playwright's Node.js,
+# and tini reaps what Chromium leaves behind. Nobody looks at what is drawn, and there is no graphics
 # card: the drivers, their compiler, the icons of dialogs and the translations of menus are a quarter of it all.
 FROM python AS runtime
 RUN apt-get update \
     && apt-get install -y --no-upgrade --no-install-recommends \
-        chromium fonts-dejavu-core fonts-wqy-zenhei libatomic1 \
+        chromium fonts-dejavu-core fonts-wqy-zenhei libatomic1 tini \
     && rm -rf /usr/lib/*-linux-gnu/dri /usr/lib/*-linux-gnu/libLLVM-* /usr/lib/*-linux-gnu/libz3.so.* \
         /usr/share/icons/Adwaita /usr/share/locale/* \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /usr/share/doc/* /usr/share/man/* \
@@ -60,4 +61,4 @@ LABEL org.opencontainers.image.title="lingma-login" \
     org.opencontainers.image.licenses="Apache-2.0"
 USER 65532:65532
 WORKDIR /
-CMD ["lingma-login"]
+CMD ["tini", "--", "lingma-login"]

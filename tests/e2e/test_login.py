@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from demo.kube import Object, condition, holds
-from lingma_contract.names import Container
+from lingma_contract.names import Container, children_name
 from tests.e2e.support import ACCOUNT_PODS, Lingma
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180, func_only=True)]
@@ -72,6 +72,26 @@ def test_a_captcha_is_left_to_a_person(lingma: Lingma) -> None:
     assert said is not None and holds(account, "Ready", "False")
     assert said["message"].startswith("human verification needed: the login page shows a slider; log in where a person")
     assert re.search(r" \(the login URL is .* old\)$", said["message"])
+
+
+PROCESSES = """
+import pathlib, time
+for _ in range(80):
+    names = [path.read_text().partition("(")[2].rpartition(")")[0] for path in pathlib.Path("/proc").glob("[0-9]*/stat")]
+    if len(names) == 3:
+        break
+    time.sleep(0.25)
+print(*names)
+"""
+"""The processes of the container, this one among them, once Chromium has ended; or what is left after 20 seconds."""
+
+
+@pytest.mark.usefixtures("people")
+def test_a_visit_leaves_no_process_behind(lingma: Lingma) -> None:
+    lingma.account_ready("walter")
+    asked = ("exec", f"{children_name('walter')}-0", "-c", Container.LOGIN, "--", "python3", "-c", PROCESSES)
+    left = sorted(lingma.kube.run(*asked).split())
+    assert left == ["lingma-login", "python3", "tini"]
 
 
 def test_the_browser_has_the_password_and_nothing_else(lingma: Lingma, people: tuple[str, ...]) -> None:

@@ -98,6 +98,9 @@ class LoginService:
         event(log, "visit")
         try:
             return await self._browser.log_in(Errand(found.username, found.password, address, logged_in))
+        except asyncio.CancelledError:
+            event(log, "visit_left")  # logged in, or the gateway ends
+            raise
         except Exception as error:  # noqa: BLE001 - its words may hold an address: they must not reach the server's log
             event(log, "visit_broken", level=logging.ERROR, error=type(error).__name__)
             return Failed("the browser failed: see the log of the container `login`")

@@ -98,7 +98,8 @@ def browser_containers(account: LingmaAccount, settings: Settings) -> list[Obj]:
     return [
         {
             **container(Container.LOGIN, settings.login_image, settings),
-            "command": ["lingma-login"],
+            # Chromium leaves processes to the first one of the container, which must take note of their end.
+            "command": ["tini", "--", "lingma-login"],
             "env": [variable(name, value) for name, value in sorted(_browser_env(account, settings).items())],
             "resources": resources(browser.resources, _RESOURCES),
             "volumeMounts": [mount(_BROWSER, Path.LOGIN_DIR, read_only=True), mount(_SCRATCH, Path.SCRATCH)],
