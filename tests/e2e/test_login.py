@@ -77,7 +77,8 @@ def test_a_captcha_is_left_to_a_person(lingma: Lingma) -> None:
 PROCESSES = """
 import pathlib, time
 for _ in range(80):
-    names = [path.read_text().partition("(")[2].rpartition(")")[0] for path in pathlib.Path("/proc").glob("[0-9]*/stat")]
+    stats = pathlib.Path("/proc").glob("[0-9]*/stat")
+    names = [path.read_text().partition("(")[2].rpartition(")")[0] for path in stats]
     if len(names) == 3:
         break
     time.sleep(0.25)
