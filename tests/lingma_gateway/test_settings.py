@@ -31,7 +31,6 @@ READ = {
     "LINGMA_RPC_TIMEOUT": ("2", 2.0),
     "LINGMA_PING_INTERVAL": ("3", 3.0),
     "LINGMA_SESSION_BUNDLE_FILE": ("/bundle", Path("/bundle")),
-    "LINGMA_CAPTURED_DIR": ("/captured", Path("/captured")),
     "LINGMA_SESSION_BUNDLE": ("H4sI", SecretStr("H4sI")),
     "AUTO_LOGIN_ENABLED": ("false", False),
     "AUTO_LOGIN_HEADLESS": ("false", False),
