@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lingma_gateway.tools.toolset import ToolSet
 
 from lingma_gateway.answers.answer import Answer, Wanted
 from lingma_gateway.answers.asking_again import Again, Why
@@ -14,7 +15,6 @@ from lingma_gateway.answers.structured import StructuredOutput
 from lingma_gateway.conversation import ChoiceMode, Tool, ToolChoice, ToolKind, Turn
 from lingma_gateway.errors import OutputInvalid, ToolCallInvalid, ToolCallMissing
 from lingma_gateway.events import Call, Finished, FinishReason, PartKind, PartStarted, StreamEvent
-from lingma_gateway.tools.toolset import ToolSet
 from tests.lingma_gateway.support_events import Pieces, check_ordering, cuts, parts_of, text_of
 
 READ = Tool("Read", schema='{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}')
