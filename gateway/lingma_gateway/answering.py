@@ -19,9 +19,10 @@ from lingma_gateway.lingma.exchange import Exchange, Manner, exchange
 from lingma_gateway.lingma.instance import Instance
 from lingma_gateway.lingma.thinking import Piece
 from lingma_gateway.lingma.updates import Anew
-from lingma_gateway.prompting.prompt import reply, whole
+from lingma_gateway.prompting.prompt import Wording, reply, whole
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.sessions.continuing import Place
+from lingma_gateway.showing import Showing, Shown
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.tokens import request_tokens
 
@@ -35,6 +36,7 @@ class Desk:
     manner: Manner
     locale: str
     metrics: Metrics
+    showing: Showing
 
 
 class Answering:
@@ -70,9 +72,11 @@ class Answering:
         Raises:
             GatewayError: it could not be asked, broke off, or is not what the client demands.
         """
-        question = self._prompt()
+        place = self._place
+        shown = await self._desk.showing.show(place.unseen, self._instance, place.model, self._record)
+        question = self._prompt(shown.wording)
         while True:
-            async with self._asked(question) as asked:
+            async with self._asked(question, shown.urls) as asked:
                 self._exchange = asked
                 async with aclosing(asked.pieces()) as heard:
                     async for pieces in heard:
@@ -86,15 +90,17 @@ class Answering:
                     await asked.stop()
                     break
                 await asked.settle()
-            question = self._again(ended)
+            question, shown = self._again(ended), Shown()
         yield ended
 
-    def _prompt(self) -> str:
+    def _prompt(self, wording: Wording) -> str:
         """What the session has not seen; in a new one, all of it."""
         place, reminder = self._place, self._wanted.reminder
-        return reply(place.unseen, reminder=reminder) if place.is_reply else whole(place.turn, reminder=reminder)
+        if place.is_reply:
+            return reply(place.unseen, wording, reminder=reminder)
+        return whole(place.turn, wording, reminder=reminder)
 
-    def _asked(self, question: str) -> AbstractAsyncContextManager[Exchange]:
+    def _asked(self, question: str, image_urls: tuple[str, ...]) -> AbstractAsyncContextManager[Exchange]:
         place = self._place
         ask = calls.Ask(
             request_id=str(uuid.uuid4()),
@@ -103,6 +109,7 @@ class Answering:
             locale=self._desk.locale,
             session_id=self.session_id,
             is_reply=bool(self.session_id),
+            image_urls=image_urls,
         )
         return exchange(self._instance.connection(), ask, question, self._desk.manner, self._overheard)
 

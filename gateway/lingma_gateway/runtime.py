@@ -26,6 +26,7 @@ from lingma_gateway.services import Services
 from lingma_gateway.sessions.cache import SessionCache
 from lingma_gateway.sessions.source import SessionSource
 from lingma_gateway.settings import Settings
+from lingma_gateway.showing import Showing
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.turns import Turns, TurnSettings
 
@@ -180,6 +181,7 @@ async def running_services(
         names=names,
         reject_unknown_model=settings.unknown_model == "reject",
         locale=settings.locale,
+        showing=Showing(settings.image_upload_enabled, settings.unsupported_media == "reject"),
     )
     pool.instances = tuple(instances)
     async with AsyncExitStack() as stack:

@@ -19,6 +19,7 @@ from lingma_gateway.pool import Pool
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.sessions import affinity
 from lingma_gateway.sessions.continuing import Continuing, Fresh, Holder
+from lingma_gateway.showing import Showing
 from lingma_gateway.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class TurnSettings:
     names: models.Names
     reject_unknown_model: bool
     locale: str
+    showing: Showing
 
 
 class Turns:
@@ -45,7 +47,7 @@ class Turns:
         self._settings = settings
         self._pool = pool
         self._continuing = Fresh() if continuing is None else continuing
-        self._desk = Desk(settings.manner, settings.locale, metrics)
+        self._desk = Desk(settings.manner, settings.locale, metrics, settings.showing)
         self._deletions = Deletions()
 
     async def run(self, turn: Turn, record: TurnRecord) -> AsyncGenerator[list[StreamEvent], None]:
@@ -60,6 +62,7 @@ class Turns:
         async with self._pool.slot(preferred, lambda each: self._offers(turn, each)) as instance:
             record.account = instance.name
             record.model = self._model(turn, instance)
+            self._settings.showing.check(turn, instance, record.model, record)
             place = self._continuing.place(turn, record.key_id, Holder(instance.name, instance.epoch), record.model)
             record.session = place.outcome
             answering = Answering(place, wanted, instance, record, self._desk)

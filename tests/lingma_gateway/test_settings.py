@@ -59,6 +59,8 @@ READ = {
     "MODEL_ALIASES": ("a=b", "a=b"),
     "MODEL_ALIASES_LISTED": ("true", True),
     "LOCALE": ("en", "en"),
+    "IMAGE_UPLOAD_ENABLED": ("false", False),
+    "UNSUPPORTED_MEDIA": ("reject", "reject"),
     "SESSION_REUSE_ENABLED": ("false", False),
     "SESSION_CACHE_MAX_ENTRIES": ("0", 0),
     "SESSION_CACHE_TTL_SEC": ("60", 60.0),
