@@ -4,14 +4,15 @@ session of Lingma's and in the slot that the turn holds.
 
 import logging
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lingma_contract.jsonlog import event
-from lingma_gateway.answers.answer import Again, Answer, Wanted
-from lingma_gateway.conversation import Message, Role, Text
+from lingma_gateway.answers.answer import Answer, Ended, Wanted
+from lingma_gateway.answers.asking_again import Again
+from lingma_gateway.conversation import Media, Message, Role
 from lingma_gateway.errors import UpstreamProtocol
 from lingma_gateway.events import FinishReason, StreamEvent, Usage
 from lingma_gateway.lingma import calls, updates, usagelog
@@ -19,12 +20,14 @@ from lingma_gateway.lingma.exchange import Exchange, Manner, exchange
 from lingma_gateway.lingma.instance import Instance
 from lingma_gateway.lingma.thinking import Piece
 from lingma_gateway.lingma.updates import Anew
-from lingma_gateway.prompting.prompt import Wording, reply, whole
+from lingma_gateway.prompting.prompt import reply, whole
+from lingma_gateway.prompting.tools import ToolWords
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.sessions.continuing import Place
 from lingma_gateway.showing import Showing, Shown
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.tokens import request_tokens
+from lingma_gateway.tools import Grammars
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,10 @@ class Desk:
     locale: str
     metrics: Metrics
     showing: Showing
+    grammars: Grammars
+    """In which each model is told to call tools."""
+    description_tokens: int
+    """Estimated tokens that a description of tools may take."""
 
 
 class Answering:
@@ -74,31 +81,36 @@ class Answering:
         """
         place = self._place
         shown = await self._desk.showing.show(place.unseen, self._instance, place.model, self._record)
-        question = self._prompt(shown.wording)
+        question = self._prompt(shown.label)
         while True:
             async with self._asked(question, shown.urls) as asked:
                 self._exchange = asked
                 async with aclosing(asked.pieces()) as heard:
                     async for pieces in heard:
-                        if produced := self._read(pieces):
-                            self._sent = True
+                        if produced := self._sendable(self._read(pieces)):
                             yield produced
                         if self._answer.cut:
                             break
                 ended = self._end(asked)
-                if not isinstance(ended, Again):
-                    await asked.stop()
-                    break
-                await asked.settle()
-            question, shown = self._again(ended), Shown()
-        yield ended
+                await (asked.stop() if ended.again is None else asked.settle())
+            if ended.again is None:
+                break
+            if produced := self._sendable(ended.events):
+                yield produced
+            question, shown = self._again(ended.again), Shown()
+        yield [*self._held, *ended.events]
 
-    def _prompt(self, wording: Wording) -> str:
+    def _prompt(self, label: Callable[[Media], str]) -> str:
         """What the session has not seen; in a new one, all of it."""
-        place, reminder = self._place, self._wanted.reminder
+        place, toolset = self._place, self._wanted.toolset
+        words = ToolWords(self._desk.grammars.of(place.model), self._desk.description_tokens)
+        knows_others = place.continued is not None and bool(place.continued.knowledge.tools)
+        introduction = words.introduction(toolset, place.untold_tools, knows_others=knows_others)
+        wording = replace(words.wording(place.turn, toolset), media=label)
+        reminder = self._wanted.reminder
         if place.is_reply:
-            return reply(place.unseen, wording, reminder=reminder)
-        return whole(place.turn, wording, reminder=reminder)
+            return reply(place.unseen, wording, instructions=introduction, reminder=reminder)
+        return whole(place.turn, wording, instructions=introduction, reminder=reminder)
 
     def _asked(self, question: str, image_urls: tuple[str, ...]) -> AbstractAsyncContextManager[Exchange]:
         place = self._place
@@ -114,10 +126,9 @@ class Answering:
         return exchange(self._instance.connection(), ask, question, self._desk.manner, self._overheard)
 
     def _new_answer(self) -> Answer:
-        return Answer(self._place.model, request_tokens(self._place.turn), self._wanted)
+        return Answer(self._place.model, request_tokens(self._place.turn), self._wanted, self._record.mint_call)
 
     def _read(self, pieces: list[Piece] | Anew) -> list[StreamEvent]:
-        """The events that can be sent now."""
         self._record.heard()
         if isinstance(pieces, Anew):
             if self._sent or self._record.retries:
@@ -125,23 +136,27 @@ class Answering:
             self._held.clear()
             self._answer = self._new_answer()
             pieces = pieces.pieces
-        produced = self._answer.read(pieces)
-        if self._place.turn.stream:
-            return produced
-        self._held += produced
-        return []
+        return self._answer.read(pieces)
 
-    def _end(self, asked: Exchange) -> list[StreamEvent] | Again:
-        """The last events, or that the model is to be asked again. It is once at most."""
+    def _sendable(self, produced: list[StreamEvent]) -> list[StreamEvent]:
+        """The events that can be sent now."""
+        if not self._place.turn.stream:
+            self._held += produced
+            return []
+        self._sent = self._sent or bool(produced)
+        return produced
+
+    def _end(self, asked: Exchange) -> Ended:
+        """What is left to send, and whether the model is to be asked again. It is once at most."""
         self._count(asked.request_id)
         answer = self._answer
         ended = answer.end(may_ask=self._record.retries == 0)
-        if isinstance(ended, Again):
+        if ended.again is not None:
             return ended
-        if answer.reason is FinishReason.STOP:
-            self._complete = Message(Role.ASSISTANT, (Text("".join(answer.text)),))
+        if answer.reason in (FinishReason.STOP, FinishReason.TOOL_CALLS):
+            self._complete = Message(Role.ASSISTANT, answer.parts)
         assert self._usage is not None
-        return [*self._held, *ended, answer.finish(self._usage, self.session_id)]
+        return Ended([*ended.events, answer.finish(self._usage, self.session_id)])
 
     def _again(self, again: Again) -> str:
         """The question, in the session that knows what it is about."""

@@ -28,7 +28,8 @@ from lingma_gateway.sessions.source import SessionSource
 from lingma_gateway.settings import Settings
 from lingma_gateway.showing import Showing
 from lingma_gateway.telemetry.metrics import Metrics
-from lingma_gateway.turns import Turns, TurnSettings
+from lingma_gateway.tools import Grammars
+from lingma_gateway.turns import ToolSettings, Turns, TurnSettings
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +160,7 @@ def _instance(
         max_in_flight=settings.gateway_max_in_flight,
     )
     bundle_file = None if account.bundle.file is None else Path(account.bundle.file).expanduser()
-    source = SessionSource(work_dir, bundle_file, account.bundle.text)
+    source = SessionSource(work_dir, bundle_file, account.bundle.text, settings.lingma_captured_dir)
     authenticator = logins.of(account.name, work_dir, source, account.credentials)
     return Instance(instance_settings, source, process, pool.changed, authenticator=authenticator)
 
@@ -182,6 +183,9 @@ async def running_services(
         reject_unknown_model=settings.unknown_model == "reject",
         locale=settings.locale,
         showing=Showing(settings.image_upload_enabled, settings.unsupported_media == "reject"),
+        tools=ToolSettings(
+            settings.tools_mode == "emulate", Grammars.parse(settings.tools_grammar), settings.tools_description_tokens
+        ),
     )
     pool.instances = tuple(instances)
     async with AsyncExitStack() as stack:

@@ -10,7 +10,7 @@ from lingma_gateway import media
 from lingma_gateway.conversation import Media, MediaKind, Message, Turn
 from lingma_gateway.errors import InvalidRequest, UpstreamError
 from lingma_gateway.lingma.instance import Instance
-from lingma_gateway.prompting.prompt import Wording, placeholder
+from lingma_gateway.prompting.prompt import placeholder
 from lingma_gateway.record import TurnRecord
 
 log = logging.getLogger(__name__)
@@ -24,12 +24,8 @@ class Shown:
     labels: tuple[tuple[Media, str], ...] = ()
     """How the prompt names each image that Lingma has."""
 
-    @property
-    def wording(self) -> Wording:
-        """How the prompt puts media."""
-        return Wording(media=self._label)
-
-    def _label(self, one: Media) -> str:
+    def label(self, one: Media) -> str:
+        """What stands for it in the prompt."""
         return next((label for shown, label in self.labels if shown is one), placeholder(one))
 
 

@@ -3,13 +3,13 @@
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lingma_contract.jsonlog import event
 from lingma_gateway.answering import Answering, Desk
 from lingma_gateway.answers.answer import Wanted
-from lingma_gateway.conversation import Turn
-from lingma_gateway.errors import LoginLost, ModelNotFound, NoReadyAccount, UpstreamLost
+from lingma_gateway.conversation import ChoiceMode, ToolChoice, Turn
+from lingma_gateway.errors import InvalidRequest, LoginLost, ModelNotFound, NoReadyAccount, UpstreamLost
 from lingma_gateway.events import StreamEvent
 from lingma_gateway.lingma import models
 from lingma_gateway.lingma.exchange import Manner
@@ -21,11 +21,22 @@ from lingma_gateway.sessions import affinity
 from lingma_gateway.sessions.continuing import Continuing, Fresh, Holder
 from lingma_gateway.showing import Showing
 from lingma_gateway.telemetry.metrics import Metrics
+from lingma_gateway.tools import Grammars
 
 log = logging.getLogger(__name__)
 
 
 _NO_MODEL_RETRY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSettings:
+    """How clients' tools are served."""
+
+    emulated: bool
+    """False: they are left out."""
+    grammars: Grammars
+    description_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,7 @@ class TurnSettings:
     reject_unknown_model: bool
     locale: str
     showing: Showing
+    tools: ToolSettings
 
 
 class Turns:
@@ -47,7 +59,10 @@ class Turns:
         self._settings = settings
         self._pool = pool
         self._continuing = Fresh() if continuing is None else continuing
-        self._desk = Desk(settings.manner, settings.locale, metrics, settings.showing)
+        tools = settings.tools
+        self._desk = Desk(
+            settings.manner, settings.locale, metrics, settings.showing, tools.grammars, tools.description_tokens
+        )
         self._deletions = Deletions()
 
     async def run(self, turn: Turn, record: TurnRecord) -> AsyncGenerator[list[StreamEvent], None]:
@@ -56,6 +71,7 @@ class Turns:
         Raises:
             GatewayError: it could not be run, or broke off.
         """
+        turn = self._without_unserved(turn, record)
         wanted = Wanted.of(turn)
         self._refuse_unknown(turn)
         preferred = self._continuing.preferred(turn, record.key_id) or self._affine(turn, record.key_id)
@@ -79,6 +95,14 @@ class Turns:
                 else:
                     self._continuing.succeeded(place, answering.session_id, answering.complete)
                 self.retire()
+
+    def _without_unserved(self, turn: Turn, record: TurnRecord) -> Turn:
+        if self._settings.tools.emulated or not turn.tools:
+            return turn
+        if turn.tool_choice.mode is ChoiceMode.REQUIRED:
+            raise InvalidRequest("tool_choice demands a call, but tools are off here (TOOLS_MODE)", param="tool_choice")
+        record.ignored.append("tools")
+        return replace(turn, tools=(), tool_choice=ToolChoice())
 
     def _refuse_unknown(self, turn: Turn) -> None:
         """Before waiting for anything, where UNKNOWN_MODEL=reject and no account of this machine has the model."""

@@ -58,6 +58,8 @@ READ = {
     "CHAT_ASK_AS": ("request", "request"),
     "MODEL_ALIASES": ("a=b", "a=b"),
     "MODEL_ALIASES_LISTED": ("true", True),
+    "TOOLS_GRAMMAR": ("q35model=hermes", "q35model=hermes"),
+    "TOOLS_DESCRIPTION_TOKENS": ("0", 0),
     "LOCALE": ("en", "en"),
     "IMAGE_UPLOAD_ENABLED": ("false", False),
     "UNSUPPORTED_MEDIA": ("reject", "reject"),

@@ -14,10 +14,10 @@ from lingma_gateway.answers.budget import Piece, TokenBudget
 from lingma_gateway.answers.calls import Arguments, CallReader, Closed, Made, Shown
 from lingma_gateway.answers.stops import StopSequences
 from lingma_gateway.answers.structured import Fitting, StructuredOutput
-from lingma_gateway.conversation import Turn
+from lingma_gateway.conversation import Text, ToolCall, Turn
 from lingma_gateway.errors import OutputInvalid
 from lingma_gateway.events import Call, Finished, FinishReason, PartKind, PartSequencer, Started, StreamEvent, Usage
-from lingma_gateway.tools.toolset import ToolSet
+from lingma_gateway.tools import ToolSet, demand
 
 NO_TOOLS = ToolSet()
 
@@ -32,15 +32,23 @@ class Wanted:
     toolset: ToolSet = NO_TOOLS
 
     @classmethod
-    def of(cls, turn: Turn, *, with_tools: bool = False) -> "Wanted":
+    def of(cls, turn: Turn) -> "Wanted":
         """What `turn` says.
 
         Raises:
             InvalidRequest: it cannot be given; `param` names the field.
         """
         form = StructuredOutput.of(turn.output) if turn.output is not None else None
-        toolset = ToolSet.of(turn.tools, turn.tool_choice, turn.parallel_tool_calls) if with_tools else NO_TOOLS
+        toolset = ToolSet.of(turn.tools, turn.tool_choice, turn.parallel_tool_calls)
         return cls(turn.max_tokens, turn.stop, form, toolset)
+
+    @property
+    def reminder(self) -> str:
+        """What the end of the prompt says about it."""
+        form = self.form.instruction if self.form is not None else ""
+        if form and self.toolset.tools:
+            form = f"If you call no tool: {form}"
+        return "\n".join(text for text in (demand(self.toolset), form) if text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,13 @@ class Answer:
     def made(self) -> list[Made]:
         """The calls that the client has been given whole."""
         return self.calls.made if self.calls is not None else []
+
+    @property
+    def parts(self) -> tuple[Text | ToolCall, ...]:
+        """The answer as its client sends it back."""
+        made = (ToolCall(each.head.id, each.head.name, each.arguments, each.head.custom) for each in self.made)
+        text = "".join(self.text)
+        return (*((Text(text),) if text else ()), *made)
 
     @property
     def cut(self) -> bool:

@@ -12,6 +12,7 @@ from lingma_gateway.answers.asking_again import Again, Why
 from lingma_gateway.conversation import Tool, ToolKind
 from lingma_gateway.errors import ToolCallInvalid, ToolCallMissing
 from lingma_gateway.events import Call
+from lingma_gateway.tools.instructions import ask_for_call
 from lingma_gateway.tools.parser import CallParser
 from lingma_gateway.tools.pieces import (
     ArgumentDelta,
@@ -105,7 +106,7 @@ class CallReader:
         if self._broken is not None:
             return Again(Why.CALL, "its call of a tool cannot be completed", self._broken.ask)
         if self._toolset.required and not self.made and not self.cut:
-            return Again(Why.NO_CALL, "it called no tool", self._demand())
+            return Again(Why.NO_CALL, "it called no tool", ask_for_call(self._toolset))
         return None
 
     def again(self) -> None:
@@ -194,11 +195,6 @@ class CallReader:
 
     def _new(self, tool: Tool) -> Call:
         return Call(self._mint(), tool.name, tool.kind is ToolKind.CUSTOM, tool.namespace)
-
-    def _demand(self) -> str:
-        only = self._toolset.only
-        which = f"the tool `{only.name}`" if only is not None else "one of the tools"
-        return f"You have called no tool, and a call of {which} is demanded. Write the call now, and nothing else."
 
 
 def _rest(sent: str, arguments: str, tool: Tool) -> str | None:

@@ -22,7 +22,7 @@ from lingma_gateway.lingma.process import LingmaProcess
 from lingma_gateway.lingma.states import Cause
 from lingma_gateway.login import token
 from lingma_gateway.login.authenticator import Authenticator, Progress
-from lingma_gateway.sessions.restore import STATE_DIR
+from lingma_gateway.sessions.captured import STATE_DIR
 from lingma_gateway.sessions.source import SessionSource
 
 log = logging.getLogger(__name__)
@@ -114,6 +114,7 @@ class Instance:
             logged_in=self._login.logged_in,
             reason=self._login.reason,
             message=self._login.message + self._authenticator.note(self._login),
+            captured=self._authenticator.captured,
         )
 
     @property

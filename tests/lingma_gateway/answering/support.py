@@ -42,9 +42,9 @@ def running(gateway: Bench, asked: Turn, record: TurnRecord) -> AsyncGenerator[l
     return gateway.services.turns.run(asked, record)
 
 
-async def run(gateway: Bench, asked: Turn) -> Ran:
+async def run(gateway: Bench, asked: Turn, **recorded: Any) -> Ran:
     """A turn to its end: its events obey the ordering law, and its slot is free again."""
-    ran = Ran(TurnRecord("req-1", "team-a"))
+    ran = Ran(TurnRecord("req-1", "team-a", **recorded))
     async with aclosing(running(gateway, asked, ran.record)) as produced:
         async for events in produced:
             ran.batches.append(events)

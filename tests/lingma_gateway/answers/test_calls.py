@@ -1,20 +1,22 @@
 """Answers with calls: what the client is given of them, and when the model is asked again."""
 
 import itertools
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lingma_gateway.tools.toolset import ToolSet
 
 from lingma_gateway.answers.answer import Answer, Wanted
 from lingma_gateway.answers.asking_again import Again, Why
 from lingma_gateway.answers.calls import Made
 from lingma_gateway.answers.structured import StructuredOutput
-from lingma_gateway.conversation import ChoiceMode, Tool, ToolChoice, ToolKind, Turn
+from lingma_gateway.conversation import ChoiceMode, OutputFormat, Text, Tool, ToolCall, ToolChoice, ToolKind, Turn
 from lingma_gateway.errors import OutputInvalid, ToolCallInvalid, ToolCallMissing
 from lingma_gateway.events import Call, Finished, FinishReason, PartKind, PartStarted, StreamEvent
+from lingma_gateway.tools.toolset import ToolSet
 from tests.lingma_gateway.support_events import Pieces, check_ordering, cuts, parts_of, text_of
 
 READ = Tool("Read", schema='{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}')
@@ -211,9 +213,11 @@ def test_a_call_that_stays_wrong_is_shown_as_the_text_that_it_is() -> None:
     told = Told().hear(f"I read it.\n{WRONG}")
     told.again()
     told.hear(f"Once more: {WRONG}").end()
-    assert told.parts == [(PartKind.TEXT, f"I read it.\nOnce more: {WRONG.removesuffix('\n</tool_call>')}")]
+    as_text = WRONG.removesuffix("\n</tool_call>")
+    assert told.parts == [(PartKind.TEXT, f"I read it.\nOnce more: {as_text}")]
     assert told.reason is FinishReason.STOP
-    assert [failed.name for failed in told.answer.calls.failed] == ["Reed"] if told.answer.calls else False
+    assert told.answer.calls is not None
+    assert [failed.name for failed in told.answer.calls.failed] == ["Reed"]
 
 
 def test_what_the_model_says_instead_of_the_call_it_was_asked_for_is_told() -> None:
@@ -266,7 +270,7 @@ def test_where_a_call_is_demanded_text_waits_for_it() -> None:
 def test_a_demanded_call_that_does_not_come_is_asked_for_and_the_claim_forgotten() -> None:
     told = Told(required=True).hear("I have read it.")
     again = told.again()
-    assert (again.why, "one of the tools" in again.question) == (Why.NO_CALL, True)
+    assert (again.why, "at least one of the tools" in again.question) == (Why.NO_CALL, True)
     assert told.hear(f"Oh. {READS}").end().parts == [(PartKind.TOOL_CALL, '{"path": "a.txt"}')]
 
 
@@ -275,7 +279,7 @@ def test_the_one_tool_that_is_demanded_is_named() -> None:
     only.read([(PartKind.TEXT, "Done.")])
     again = only.end(may_ask=True).again
     assert again is not None
-    assert "the tool `Read`" in again.question
+    assert "call the tool `Read`" in again.question
 
 
 @pytest.mark.parametrize("second", ["I have read it.", WRONG])
@@ -342,11 +346,34 @@ def test_however_it_is_cut_the_answer_is_the_same(
     assert outcome(data.draw(cuts(text))) == outcome([text])
 
 
-def test_only_with_tools_is_anything_parsed() -> None:
-    turn = Turn(None, (), stream=True, tools=TOOLS, tool_choice=ToolChoice(ChoiceMode.REQUIRED, ("Read",)))
-    assert Wanted.of(turn, with_tools=True).toolset == ToolSet((READ,), required=True)
-    assert Wanted.of(turn).toolset.tools == ()
-    plain = Answer("org_auto", 3, Wanted.of(turn), lambda: "call_1")
+def test_an_answer_is_what_its_client_sends_back() -> None:
+    told = Told().hear(f"I read it.\n{READS}{call('patch', input='*** Begin')}").end()
+    assert told.answer.parts == (
+        Text("I read it."),
+        ToolCall("call_1", "Read", '{"path": "a.txt"}'),
+        ToolCall("call_2", "patch", "*** Begin", custom=True),
+    )
+    assert Told().hear(READS).end().answer.parts == (ToolCall("call_1", "Read", '{"path": "a.txt"}'),)
+
+
+TURN = Turn(None, (), stream=True, tools=TOOLS, stop=("x",), max_tokens=7)
+
+
+def test_what_is_wanted_is_what_the_turn_says() -> None:
+    required = replace(TURN, tool_choice=ToolChoice(ChoiceMode.REQUIRED, ("Read",)), parallel_tool_calls=False)
+    assert Wanted.of(required) == Wanted(7, ("x",), None, ToolSet((READ,), required=True, parallel=False))
+    assert Wanted.of(replace(TURN, tool_choice=ToolChoice(ChoiceMode.NONE))).toolset.tools == ()
+
+
+def test_the_prompt_ends_with_what_is_demanded_and_the_form_of_what_is_no_call() -> None:
+    assert Wanted.of(TURN).reminder == ""
+    assert Wanted.of(Turn(None, (), stream=False, output=OutputFormat())).reminder.startswith("Your answer must be")
+    both = replace(TURN, tool_choice=ToolChoice(ChoiceMode.REQUIRED), output=OutputFormat())
+    assert re.match("You must call .*\nIf you call no tool: Your answer must be", Wanted.of(both).reminder)
+
+
+def test_without_tools_nothing_is_parsed() -> None:
+    plain = Answer("org_auto", 3, Wanted(), lambda: "call_1")
     assert parts_of([*plain.read([(PartKind.TEXT, READS)]), *plain.end(may_ask=True).events]) == [
         (PartKind.TEXT, READS)
     ]
