@@ -22,8 +22,9 @@ TIMEOUT_S = 10.0
 class Uploads:
     """What is being uploaded to one Lingma, through files in `folder`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, timeout_s: float = TIMEOUT_S) -> None:
         self._folder = folder
+        self._timeout_s = timeout_s
         self._waiting: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
 
     def clear(self) -> None:
@@ -43,7 +44,7 @@ class Uploads:
         """The address by which a question names the image.
 
         Raises:
-            UpstreamError: Lingma did not take it, or did not say so within ten seconds.
+            UpstreamError: Lingma did not take it, or did not say so in time.
             OSError: the file cannot be written.
         """
         request_id = str(uuid.uuid4())
@@ -54,10 +55,10 @@ class Uploads:
             replace(file, content)
             asked = {"imageUri": file.as_uri(), "requestId": request_id}
             _address(await connection.request("image/upload", asked), required=False)
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 return _address(await told, required=True)
         except TimeoutError as error:
-            raise UpstreamTimeout(f"Lingma did not say within {TIMEOUT_S:g} seconds that it has the image") from error
+            raise UpstreamTimeout(f"Lingma did not say within {self._timeout_s:g} s that it has the image") from error
         finally:
             del self._waiting[request_id]
             file.unlink(missing_ok=True)
