@@ -2,6 +2,7 @@
 
 GatewayError
 ├── InvalidRequest          the caller's body; names the field
+│   └── ThreadNotKept       a thread of Anthropic's, whose state would have to be kept
 ├── Unauthenticated         the caller's own key
 ├── ModelNotFound           UNKNOWN_MODEL=reject and no such model
 ├── NotFound                no such instance
@@ -48,6 +49,12 @@ class GatewayError(Exception):
 
 class InvalidRequest(GatewayError):
     fault = contract.INVALID_REQUEST
+
+
+class ThreadNotKept(InvalidRequest):
+    """Anthropic's SDKs send the whole conversation then."""
+
+    fault = contract.THREAD_NOT_KEPT
 
 
 class Unauthenticated(GatewayError):

@@ -131,13 +131,6 @@ def _hard(request: Request, resolve: Resolve) -> Iterator[Affinity]:
             yield Pinned(Reason.ID, named[1], hard=True)
         else:
             yield Lost(param, value)
-        return
-    thread = request.body.get("thread")
-    if isinstance(thread, Mapping) and isinstance(message_id := thread.get("previous_message_id"), str):
-        named = resolve(message_id)
-        # One that is not ours goes to any account: its gateway has Anthropic's words for a thread that is not kept.
-        if named is not None and named[0] is Kind.MESSAGE:
-            yield Pinned(Reason.ID, named[1], hard=True)
 
 
 def _state_id(request: Request) -> tuple[str | None, str | None]:

@@ -107,13 +107,11 @@ def test_the_collection_of_responses_names_none() -> None:
     assert wants(path="/v1/responses/") == []
 
 
-def test_a_continued_thread_is_hard_when_it_is_ours() -> None:
-    thread = {"type": "continue", "previous_message_id": an_id(Kind.MESSAGE, BOB)}
-    assert wants({"thread": thread}) == [Pinned(Reason.ID, BOB, hard=True)]
+THREADS = [{"type": "create"}, {"previous_message_id": an_id(Kind.MESSAGE, BOB)}, "x", None]
 
 
-@pytest.mark.parametrize("thread", [{"type": "create"}, {"previous_message_id": "msg_foreign"}, "x", None])
-def test_a_thread_that_is_not_ours_is_left_to_any_gateway(thread: Any) -> None:
+@pytest.mark.parametrize("thread", THREADS)
+def test_a_thread_is_left_to_any_gateway_since_none_keeps_it(thread: Any) -> None:
     assert wants({"thread": thread}) == []
 
 

@@ -146,3 +146,64 @@ def test_routes_internal_keep_their_paths_and_fields(recorded: Recorded) -> None
         assert kept <= recorded.admin.request(method, path, headers=headers).json().keys(), path
     figures = recorded.admin.get("/internal/stats", headers=headers).json()["concurrency"]
     assert figures.keys() == {"in_flight", "queued", "accepted_total", "rejected_total", "max_in_flight"}
+
+
+MESSAGES = "/v1/messages"
+ASKED = {"model": "claude-x", "max_tokens": 64, "messages": [{"role": "user", "content": "Hello"}]}
+
+
+def test_routes_messages_have_the_same_fields(recorded: Recorded) -> None:
+    body = recorded.client.post(MESSAGES, json=ASKED).json()
+    assert {"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage"} == body.keys()
+    assert body["stop_sequence"] is None
+    assert {"input_tokens", "output_tokens"} <= body["usage"].keys()
+
+
+def test_routes_a_message_streams_from_message_start_to_message_stop_without_ping(recorded: Recorded) -> None:
+    lines = recorded.client.post(MESSAGES, json=ASKED | {"stream": True}).text.splitlines()
+    names = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+    assert (names[0], names[-2:]) == ("message_start", ["message_delta", "message_stop"])
+    assert "ping" not in names
+
+
+def test_routes_messages_and_models_take_the_key_as_x_api_key_and_refuse_in_anthropics_form(recorded: Recorded) -> None:
+    key = recorded.client.headers["authorization"].removeprefix("Bearer ")
+    for path in (MESSAGES, f"{MESSAGES}/count_tokens"):
+        taken = recorded.client.post(path, json=ASKED, headers={"authorization": "", "x-api-key": key})
+        refused = recorded.client.post(path, json=ASKED, headers={"authorization": "Bearer wrong"})
+        assert taken.status_code == 200
+        assert refused.status_code == 401
+        assert refused.json()["type"] == "error"
+        assert refused.json()["error"]["type"] == "authentication_error"
+    models = recorded.client.get("/v1/models", headers={"authorization": "", "x-api-key": key})
+    assert models.status_code == 200
+
+
+def test_routes_count_tokens_answers_input_tokens(recorded: Recorded) -> None:
+    assert recorded.client.post(f"{MESSAGES}/count_tokens", json=ASKED).json().keys() == {"input_tokens"}
+
+
+def test_requests_messages_keep_calls_results_and_ids(recorded: Recorded) -> None:
+    messages = [
+        {"role": "user", "content": "Read it"},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "text", "text": "Now"},
+                {"type": "tool_use", "id": "toolu_1", "name": "read", "input": {"p": 1}},
+            ],
+        },
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "the file"}]},
+    ]
+    recorded.client.post(MESSAGES, json=ASKED | {"system": "Be kind.", "messages": messages})
+    prompt = recorded.sent("chat/ask")[-1]["params"]["questionText"]
+    assert all(part in prompt for part in ("Be kind.", "Now", "toolu_1", "read", "the file"))
+
+
+def test_errors_of_messages_are_in_anthropics_form(recorded: Recorded) -> None:
+    invalid = recorded.client.post(MESSAGES, json={"max_tokens": 1, "messages": []})
+    failed = recorded.client.post(
+        MESSAGES, json=ASKED | {"messages": [{"role": "user", "content": "@sim fail 500 broken"}]}
+    )
+    assert (invalid.status_code, invalid.json()["error"]["type"]) == (400, "invalid_request_error")
+    assert (failed.status_code, failed.json()["error"]["type"]) == (502, "api_error")

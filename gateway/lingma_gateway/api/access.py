@@ -78,7 +78,7 @@ class AccessLog:
         async def send_tagged(message: Message) -> None:
             if message["type"] == "http.response.start":
                 access.status = message["status"]
-                MutableHeaders(scope=message)[Header.REQUEST_ID] = access.request_id
+                MutableHeaders(scope=message).update(contract.request_id_headers(access.dialect, access.request_id))
             await send(message)
 
         try:
