@@ -4,10 +4,7 @@ Lingma takes images as files on its own machine (protocol page, image/upload: me
 fetched: a client could name anything that only this machine reaches.
 """
 
-import base64
-import binascii
 from collections.abc import Iterable
-from urllib.parse import unquote_to_bytes
 
 from lingma_gateway.conversation import Media, MediaKind, Message, ToolResult
 
@@ -29,7 +26,7 @@ def of(messages: Iterable[Message]) -> list[Media]:
 
 def image(media: Media) -> tuple[str, bytes] | None:
     """The suffix and the content of an image that Lingma can be given; None: it is none, or only an address."""
-    content = _content(media) if media.kind is MediaKind.IMAGE else None
+    content = media.data if media.kind is MediaKind.IMAGE else None
     if content is None:
         return None
     if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
@@ -40,17 +37,3 @@ def image(media: Media) -> tuple[str, bytes] | None:
 def unseen(media: Iterable[Media], *, sees_images: bool) -> list[Media]:
     """Those that a model does not see."""
     return [each for each in media if not sees_images or image(each) is None]
-
-
-def _content(media: Media) -> bytes | None:
-    if media.data is not None or media.url is None:
-        return media.data
-    head, comma, data = media.url.partition(",")
-    if not comma or not head.lower().startswith("data:"):
-        return None
-    if not head.lower().endswith(";base64"):
-        return unquote_to_bytes(data)
-    try:
-        return base64.b64decode(unquote_to_bytes(data), validate=True)
-    except binascii.Error:
-        return None

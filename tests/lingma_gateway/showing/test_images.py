@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from lingma_gateway.events import PartDelta, PartKind
 from lingma_gateway.lingma.images import Uploads
 from lingma_gateway.media import MAX_IMAGES
 from lingma_gateway.record import TurnRecord
-from lingma_gateway.sessions.restore import STATE_DIR
+from lingma_gateway.sessions.captured import STATE_DIR
 from lingma_gateway.showing import Showing
 from tests.matrix.bench import Bench, bench
 
@@ -48,7 +48,7 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ben
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left_on_disk(gateway: Bench) -> AsyncIterator[None]:
+def nothing_is_left_on_disk(gateway: Bench) -> Iterator[None]:
     yield
     assert files(gateway) == []
 
