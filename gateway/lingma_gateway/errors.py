@@ -2,14 +2,19 @@
 
 GatewayError
 ├── InvalidRequest          the caller's body; names the field
+│   ├── MissingParameter    a field that OpenAI requires
+│   ├── PreviousResponseNotFound  what `previous_response_id` names is not kept, or never was
 │   └── ThreadNotKept       a thread of Anthropic's, whose state would have to be kept
 ├── Unauthenticated         the caller's own key
+├── UpgradeRequired         a WebSocket handshake
 ├── ModelNotFound           UNKNOWN_MODEL=reject and no such model
 ├── NotFound                no such instance
 ├── Conflict                not in this state
 ├── NotConfigured           a setting is missing, so nobody could be allowed
 ├── SessionNotPacked        the login's files are of no use elsewhere
 ├── RequestTooLarge
+├── UnsupportedEncoding     the body is compressed
+├── IdempotencyKeyReused    the same Idempotency-Key with another request
 ├── QueueFull               every slot is taken, and the queue too
 ├── NoReadyAccount          no Lingma is connected and logged in
 │   └── LoginLost           the Lingma that was asked says that its account may not
@@ -51,6 +56,16 @@ class InvalidRequest(GatewayError):
     fault = contract.INVALID_REQUEST
 
 
+class MissingParameter(InvalidRequest):
+    """In OpenAI's words and with its code."""
+
+    fault = contract.MISSING_PARAMETER
+
+
+class PreviousResponseNotFound(InvalidRequest):
+    fault = contract.PREVIOUS_RESPONSE_NOT_FOUND
+
+
 class ThreadNotKept(InvalidRequest):
     """Anthropic's SDKs send the whole conversation then."""
 
@@ -59,6 +74,10 @@ class ThreadNotKept(InvalidRequest):
 
 class Unauthenticated(GatewayError):
     fault = contract.UNAUTHENTICATED
+
+
+class UpgradeRequired(GatewayError):
+    fault = contract.UPGRADE_REQUIRED
 
 
 class ModelNotFound(GatewayError):
@@ -83,6 +102,14 @@ class SessionNotPacked(GatewayError):
 
 class RequestTooLarge(GatewayError):
     fault = contract.TOO_LARGE
+
+
+class UnsupportedEncoding(GatewayError):
+    fault = contract.UNSUPPORTED_ENCODING
+
+
+class IdempotencyKeyReused(GatewayError):
+    fault = contract.IDEMPOTENCY_KEY_REUSED
 
 
 class QueueFull(GatewayError):

@@ -24,8 +24,11 @@ from lingma_gateway.login.configured import Logins
 from lingma_gateway.pool import Pool, PoolSettings
 from lingma_gateway.services import Services
 from lingma_gateway.sessions.cache import SessionCache
+from lingma_gateway.sessions.responsefile import Limits
+from lingma_gateway.sessions.responses import ResponseStore
 from lingma_gateway.sessions.source import SessionSource
 from lingma_gateway.settings import Settings
+from lingma_gateway.sharing import SharedAnswers, SharingSettings
 from lingma_gateway.showing import Showing
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.tools import Grammars
@@ -36,6 +39,7 @@ log = logging.getLogger(__name__)
 _SWEEP_S = 30.0
 """Between two looks for sessions that have expired."""
 _DEFAULT_WORK_DIR = Path("~/.lingma")
+_MEGABYTE = 1024 * 1024
 _OF_ONE_ACCOUNT = (
     "lingma_username",
     "lingma_password",
@@ -184,7 +188,10 @@ async def running_services(
         locale=settings.locale,
         showing=Showing(settings.image_upload_enabled, settings.unsupported_media == "reject"),
         tools=ToolSettings(
-            settings.tools_mode == "emulate", Grammars.parse(settings.tools_grammar), settings.tools_description_tokens
+            settings.tools_mode == "emulate",
+            Grammars.parse(settings.tools_grammar),
+            settings.tools_description_tokens,
+            settings.tools_log_content,
         ),
     )
     pool.instances = tuple(instances)
@@ -195,8 +202,15 @@ async def running_services(
         metrics.watch(sessions)
         turns = Turns(turn_settings, pool, metrics, sessions)
         stack.push_async_callback(turns.settle)
+        responses = _response_store(settings)
+        if responses is not None:
+            stack.push_async_callback(responses.close)
+        shared_answers = SharedAnswers(_sharing(settings))
+        stack.push_async_callback(shared_answers.close)
         await stack.enter_async_context(_swept(turns))
-        yield Services(settings, pool, turns, metrics, identity, names, sessions)
+        yield Services(
+            settings, pool, turns, metrics, identity, names, sessions, responses, shared_answers=shared_answers
+        )
 
 
 def _session_cache(settings: Settings) -> SessionCache | None:
@@ -220,3 +234,19 @@ async def _swept(turns: Turns) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _response_store(settings: Settings) -> ResponseStore | None:
+    if not settings.responses_store_enabled:
+        return None
+    limits = Limits(settings.responses_store_max_age, settings.responses_store_max_megabytes * _MEGABYTE)
+    return ResponseStore(settings.lingma_work_dir.expanduser(), limits)
+
+
+def _sharing(settings: Settings) -> SharingSettings:
+    return SharingSettings(
+        max_answers=settings.idempotency_max_answers,
+        max_bytes=settings.idempotency_max_bytes,
+        lifetime_s=settings.idempotency_ttl_sec,
+        grace_s=settings.idempotency_grace_sec,
+    )

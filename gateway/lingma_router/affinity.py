@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from lingma_contract import fingerprint
+from lingma_contract import fingerprint, ids
 from lingma_contract.ids import Kind
 from lingma_contract.names import Header
 
@@ -153,7 +153,9 @@ def _account_of_last_id(body: Mapping[str, Any], resolve: Resolve) -> str | None
         return None
     for item in items[: -MAX_ITEMS_SEARCHED - 1 : -1]:
         for value in _ids(item):
-            named = resolve(value)
+            # An item of a stored response names that response: only its account can say what the item is.
+            place = ids.item_place(value)
+            named = resolve(value if place is None else place.response_id)
             if named is not None and named[0] is not Kind.AFFINITY:
                 return named[1]
     return None

@@ -8,10 +8,11 @@ import pytest
 from lingma_contract import errors
 from lingma_contract.errors import Dialect, Fault
 from lingma_gateway.dialects.anthropic.fields import FIELDS as MESSAGES
+from lingma_gateway.dialects.openai_responses.fields import FIELDS as RESPONSES
 from lingma_gateway.dialects.treatment import Fields, Treatment
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
-TABLES: dict[str, Fields] = {"Messages": MESSAGES}
+TABLES: dict[str, Fields] = {"Messages": MESSAGES, "Responses": RESPONSES}
 """The fields that a parser knows, by the heading of its API."""
 
 

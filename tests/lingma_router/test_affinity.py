@@ -136,6 +136,18 @@ def test_the_last_call_id_of_ours_names_the_account(form: str, field: str) -> No
     assert wants({field: items})[0] == Pinned(Reason.ID, ALICE, hard=False)
 
 
+@pytest.mark.parametrize("prefix", ["msg", "rs", "fc"])
+def test_an_item_of_a_response_of_ours_names_the_account_that_keeps_it(prefix: str) -> None:
+    place = ids.ItemPlace(an_id(Kind.RESPONSE, BOB), 2)
+    items = [{"type": "item_reference", "id": place.named(prefix)}, {"role": "user", "content": "?"}]
+    assert wants({"input": items})[0] == Pinned(Reason.ID, BOB, hard=False)
+
+
+def test_an_item_of_another_keys_response_names_nobody() -> None:
+    place = ids.ItemPlace(an_id(Kind.RESPONSE, BOB, key_id="other-team"), 0)
+    assert wants({"input": [{"type": "item_reference", "id": place.named("msg")}]}) == []
+
+
 def test_forged_and_foreign_ids_are_passed_over() -> None:
     forged = an_id(Kind.CALL, BOB)[:-1] + "~"
     items = [CALLS["a chat tool message"](value) for value in (an_id(Kind.CALL), forged, "call_abc", 7)]

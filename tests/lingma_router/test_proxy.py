@@ -140,6 +140,20 @@ async def test_the_turns_of_a_conversation_stay_and_conversations_spread(two: Wo
     assert served == {"alice", "bob"}
 
 
+async def test_a_retry_with_the_same_idempotency_key_finds_the_gateway_that_has_the_first_request(two: World) -> None:
+    for number in range(10):
+        body = {"messages": [{"role": "user", "content": f"question {number}"}]}
+        key = {"idempotency-key": f"key-{number}", "x-stainless-retry-count": "1"}
+        homes = set()
+        for _ in range(3):
+            async with two.post(body, **key) as answer:
+                homes.add(answer.headers["x-lingma-account"])
+        assert len(homes) == 1
+        seen = [request for name in homes for request in two.gateways[name].received][-3:]
+        assert [request.headers["idempotency-key"] for request in seen] == [f"key-{number}"] * 3
+        assert len({await request.read() for request in seen}) == 1
+
+
 async def test_a_stream_is_passed_on_chunk_by_chunk(one: World) -> None:
     script = one.gateways["alice"].respond = Script()
     async with one.post({"stream": True}) as answer:

@@ -128,6 +128,54 @@ class Messages:
         return Answer(text, reasoning)
 
 
+class Responses:
+    """OpenAI's Responses API. A stream that breaks off ends with an event that says the error."""
+
+    name = "responses"
+    path = "/v1/responses"
+
+    def body(self, prompt: str, stream: bool) -> dict[str, Any]:
+        return {"input": prompt, "stream": stream, "reasoning": {"summary": "auto"}}
+
+    def expected(self, outcome: Outcome) -> Outcome:
+        return outcome
+
+    def refused(self, response: httpx.Response, body: Any) -> Refused:
+        return CHAT.refused(response, body)
+
+    def answered(self, body: Any) -> Answer:
+        parts = [(item["type"], part["text"]) for item in body["output"] for part in _parts(item)]
+        assert body["store"] is True
+        return Answer(
+            "".join(text for kind, text in parts if kind == "message"),
+            "".join(text for kind, text in parts if kind == "reasoning"),
+        )
+
+    async def streamed(self, response: httpx.Response) -> Answer | Broken:
+        text, events = "", []
+        async for event in _events(response):
+            events.append(event)
+            text += event["delta"] if event["type"] == "response.output_text.delta" else ""
+        added, done = ([each for each in events if each["type"] == name] for name in _ITEM_EVENTS)
+        assert len(added) == len(done)
+        assert events[0]["type"] == "response.created"
+        last = events[-1]["response"]
+        if events[-1]["type"] == "response.failed":
+            assert (last["status"], last["error"]["code"] != "") == ("failed", True)
+            return Broken(text)
+        assert events[-1]["type"] == "response.completed"
+        assert self.answered(last).text == text
+        return self.answered(last)
+
+
+_ITEM_EVENTS = ("response.output_item.added", "response.output_item.done")
+
+
+def _parts(item: dict[str, Any]) -> list[dict[str, Any]]:
+    parts: list[dict[str, Any]] = item["content"] if item["type"] == "message" else item["summary"]
+    return parts
+
+
 def _kind(kind: str, *, hopeless: bool) -> str:
     """The type of an error, and whether it is worth repeating: types alone are fewer than our codes."""
     return f"{kind}, not to be repeated" if hopeless else kind
@@ -140,7 +188,7 @@ async def _events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
 
 
 CHAT = Chat()
-OTHERS: list[Driver] = [Messages()]
+OTHERS: list[Driver] = [Messages(), Responses()]
 
 
 def rows_of_each() -> list[tuple[Driver, Row]]:

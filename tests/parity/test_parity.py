@@ -3,6 +3,8 @@
 docs/parity.md lists the departures; each test here is one row that is kept.
 """
 
+import pytest
+
 from lingma_contract.derivation import derive
 from lingma_contract.names import Credential
 from tests.parity.conftest import MASTER, Recorded
@@ -207,3 +209,16 @@ def test_errors_of_messages_are_in_anthropics_form(recorded: Recorded) -> None:
     )
     assert (invalid.status_code, invalid.json()["error"]["type"]) == (400, "invalid_request_error")
     assert (failed.status_code, failed.json()["error"]["type"]) == (502, "api_error")
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/responses"])
+def test_routes_responses_wrap_the_same_chat(recorded: Recorded, path: str) -> None:
+    body = recorded.client.post(path, json={"model": "auto", "input": "Hello"}).json()
+    assert body["model"] == "org_auto"
+    assert body["output"][0]["content"][0]["text"] == "echo: Hello"
+    assert recorded.sent("chat/ask")[-1]["params"]["questionText"] == "Hello"
+
+
+def test_routes_responses_take_bearer_keys_and_refuse_in_openais_form(recorded: Recorded) -> None:
+    refused = recorded.client.post("/v1/responses", json={"input": "Hello"}, headers={"authorization": "Bearer wrong"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "invalid_api_key")

@@ -114,7 +114,8 @@ def _output(fields: Mapping[str, Any]) -> OutputFormat | None:
     asked = obj(value, where)
     if string(asked, "type", where) != "json_schema":
         raise refusal(f"{where}.type", "Input should be 'json_schema'")
-    return OutputFormat(reading.json_text(obj(asked.get("schema"), f"{where}.schema"), f"{where}.schema"), strict=True)
+    place = f"{where}.schema"
+    return OutputFormat(reading.json_text(obj(asked.get("schema"), place), place), strict=True, where=place)
 
 
 def _user(fields: Mapping[str, Any]) -> str | None:
