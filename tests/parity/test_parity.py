@@ -65,8 +65,8 @@ def test_requests_keep_the_tool_calls_and_ids_of_the_history(recorded: Recorded)
     ]
     text = str(chat(recorded, messages=messages)["choices"])
     assert "Now" in text
-    assert "[tool_call call_1] read" in text
-    assert "[tool_result call_1]" in text
+    assert '<tool_call id="call_1">' in text
+    assert '<tool_response id="call_1" name="read">' in text
     assert "the file" in text
 
 
