@@ -145,6 +145,11 @@ class Settings(BaseSettings):
     """Log arguments and results of tool calls too, secrets masked. They hold whatever the user's files do."""
     locale: str = "zh-CN"
     """Language that Lingma is told to prefer."""
+    image_upload_enabled: bool = True
+    """Give images to Lingma, where the model can see them. Never tried on a real one: see docs/protocol.md."""
+    unsupported_media: Literal["degrade", "reject"] = "degrade"
+    """`degrade` puts a placeholder for what the model cannot see, `reject` answers 400 naming it."""
+
     session_reuse_enabled: bool = True
     """Ask the next turn of a conversation in the session of Lingma's that holds it, with only what is new."""
     session_cache_max_entries: int = Field(default=256, ge=0)

@@ -65,6 +65,8 @@ READ = {
     "TOOLS_DESCRIPTION_TOKENS": ("0", 0),
     "TOOLS_LOG_CONTENT": ("true", True),
     "LOCALE": ("en", "en"),
+    "IMAGE_UPLOAD_ENABLED": ("false", False),
+    "UNSUPPORTED_MEDIA": ("reject", "reject"),
     "SESSION_REUSE_ENABLED": ("false", False),
     "SESSION_CACHE_MAX_ENTRIES": ("0", 0),
     "SESSION_CACHE_TTL_SEC": ("60", 60.0),

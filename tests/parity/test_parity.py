@@ -127,6 +127,21 @@ def test_upstream_a_session_that_nobody_continues_is_deleted(recorded: Recorded)
     assert recorded.sent("chat/deleteSessionById")[0]["params"]["sessionId"]
 
 
+def test_session_reuse_sends_the_last_user_text_as_a_reply_in_the_session(recorded: Recorded) -> None:
+    messages = [{"role": "user", "content": "parity, first"}]
+    answer = recorded.client.post(CHAT, json={"messages": messages}).json()["choices"][0]["message"]
+    messages += [{"role": "assistant", "content": answer["content"]}, {"role": "user", "content": "parity, second"}]
+    response = recorded.client.post(CHAT, json={"messages": messages})
+    assert recorded.program.wait_for("access", request_id=response.headers["x-request-id"])["session"] == "hit"
+    first, second = (
+        next(ask["params"] for ask in recorded.sent("chat/ask") if ask["params"]["questionText"] == text)
+        for text in ("parity, first", "parity, second")
+    )
+    assert (first["isReply"], first["sessionId"]) == (False, "")
+    assert second["isReply"] is True
+    assert second["sessionId"]
+
+
 def test_usage_is_lingmas_own_count_where_its_log_has_one(recorded: Recorded) -> None:
     response = recorded.client.post(CHAT, json={"messages": [{"role": "user", "content": "Hello"}]})
     line = recorded.program.wait_for("access", request_id=response.headers["x-request-id"])

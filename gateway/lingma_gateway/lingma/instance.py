@@ -14,9 +14,10 @@ from typing import Any
 from lingma_contract.health import InstanceHealth, State
 from lingma_contract.jsonlog import event
 from lingma_gateway.errors import NoReadyAccount, UpstreamError, UpstreamLost, UpstreamRefused, UpstreamTimeout
-from lingma_gateway.lingma import infofile, login, models, states, updates
+from lingma_gateway.lingma import images, infofile, login, models, states, updates
 from lingma_gateway.lingma.backoff import Backoff
 from lingma_gateway.lingma.connection import Connection, open_connection
+from lingma_gateway.lingma.images import Uploads
 from lingma_gateway.lingma.process import LingmaProcess
 from lingma_gateway.lingma.states import Cause
 from lingma_gateway.login import token
@@ -82,6 +83,7 @@ class Instance:
         self._restart_wanted = False
         self._unanswered_pings = 0
         self._unconnected_since: float | None = clock()
+        self.uploads = Uploads(settings.work_dir / STATE_DIR / "images")
         self._logged_in_as: Any = None
         self.epoch = 0
         """Of the sessions that this Lingma holds: a new connection or another login ends all that were before it."""
@@ -168,6 +170,7 @@ class Instance:
     async def run(self) -> None:
         """Stay connected until cancelled. Every failure is tried again; none is the end."""
         backoff = self._backoff()
+        self.uploads.clear()
         self._enter(Cause.RUN)
         try:
             while True:
@@ -343,6 +346,8 @@ class Instance:
     def _pushed(self, method: str, params: dict[str, Any]) -> None:
         if method in (updates.REPORT, token.TOKEN_UPDATE):
             self._recheck.set()
+        elif method == images.UPLOADED:
+            self.uploads.told(params)
         elif method in updates.MODELS_CHANGED:
             self._models_at = None
             self._recheck.set()
