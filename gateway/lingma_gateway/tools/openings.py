@@ -197,6 +197,6 @@ def _elements(toolset: ToolSet) -> list[tuple[str, Opening]]:
     for tool in toolset.tools:
         keys = tuple(key for key in schema_of(tool.schema).properties if _SIMPLE_NAME.fullmatch(key))
         if _SIMPLE_NAME.fullmatch(tool.name):
-            opening = Opening(Form.TAGS, elements(tool.name, keys), at_line_start=True, name=tool.name)
+            opening = Opening(Form.TAGS, elements(tool.name), at_line_start=True, name=tool.name)
             shapes += [(f"<{tool.name}> ^<{key}>", opening) for key in keys]
     return shapes

@@ -5,6 +5,7 @@ gives the same pieces (`pieces.merged`). Held back is only what may still become
 """
 
 import re
+from dataclasses import replace
 
 from lingma_gateway.tools.arguments import Asked, calls_in
 from lingma_gateway.tools.fences import Fences
@@ -217,14 +218,23 @@ class CallParser:
             return False
         return not opening.declared or self._openings.names_call(found)
 
+    def _is_next(self, begun: Begun) -> bool:
+        """Behind a call a bare opening is one, even of a tool that nobody knows: it fails alone."""
+        opening, found = begun
+        return self._accepts((replace(opening, declared=opening.form is Form.PYTHON), found))
+
     def _unfinished(self) -> None:
         """The answer ended in what may have become a call."""
         if self._source.cut and self._source.held >= _CUT_MARKER:
-            self._source.record()
-            self._source.take_to(len(self._source.text))
-            self._writer("").cut(self._source.recorded())
+            self._cut()
         else:
             self._text_to(len(self._source.text))
+
+    def _cut(self) -> None:
+        """The answer ended in the opening of a call."""
+        self._source.record()
+        self._source.take_to(len(self._source.text))
+        self._writer("").cut(self._source.recorded())
 
     def _between(self) -> Waiting[Begun | None]:
         """The next call directly behind one; None: something else follows, or nothing."""
@@ -235,12 +245,12 @@ class CallParser:
             closer = BETWEEN.read(source.text, source.at)
             if (read is COMING or closer is COMING) and not source.final:
                 yield
-            elif isinstance(read, tuple) and read[0].form is not Form.STRAY and self._accepts(read):
+            elif isinstance(read, tuple) and read[0].form is not Form.STRAY and self._is_next(read):
                 return read
             elif isinstance(closer, tuple):
                 source.take_to(closer[1].start("end"))
-            elif read is COMING and source.cut:
-                self._unfinished()
+            elif read is COMING and source.held >= _CUT_MARKER:
+                self._cut()
             else:
                 break
         self._ended = True
