@@ -107,9 +107,10 @@ _UNWRAPPED: tuple[tuple[str, Opening], ...] = (
     (f"``` json action\n ^{{ {_MEMBER}", Opening(Form.CALLS, at_line_start=True)),
 )
 _AT_START: tuple[tuple[str, Opening], ...] = (
-    (f"^{{ {_NAMED}", _ALONE),
     (f'^{{ "type" : "function" , {_NAMED}', _ALONE),
+    (f'^{{ "type" : "function" , "function" : {{ {_NAMED}', _ALONE),
     (f'^{{ "function" : {{ {_NAMED}', _ALONE),
+    (f"^{{ {_NAMED}", _ALONE),
     (f"^[ {{ {_NAMED}", _ALONE),
     (f"```{{info}}\n ^{{ {_NAMED}", _ALONE),
     (f"```{{info}}\n ^[ {{ {_NAMED}", _ALONE),
@@ -195,8 +196,10 @@ def _elements(toolset: ToolSet) -> list[tuple[str, Opening]]:
     """Cline's form, for each tool and argument whose name can be a tag."""
     shapes: list[tuple[str, Opening]] = []
     for tool in toolset.tools:
-        keys = tuple(key for key in schema_of(tool.schema).properties if _SIMPLE_NAME.fullmatch(key))
-        if _SIMPLE_NAME.fullmatch(tool.name):
-            opening = Opening(Form.TAGS, elements(tool.name), at_line_start=True, name=tool.name)
-            shapes += [(f"<{tool.name}> ^<{key}>", opening) for key in keys]
+        name = tool.name
+        if _SIMPLE_NAME.fullmatch(name):
+            keys = [key for key in schema_of(tool.schema).properties if _SIMPLE_NAME.fullmatch(key)]
+            opening = Opening(Form.TAGS, elements(name), at_line_start=True, name=name)
+            shapes += [(f"<{name}> ^<{key}>", opening) for key in keys]
+            shapes.append((f"<{name}> </{name}>", Opening(Form.NOTHING, at_line_start=True, name=name)))
     return shapes

@@ -249,6 +249,8 @@ class CallParser:
                 return read
             elif isinstance(closer, tuple):
                 source.take_to(closer[1].start("end"))
+            elif closer is COMING:
+                source.take_to(len(source.text))
             elif read is COMING and source.held >= _CUT_MARKER:
                 self._cut()
             else:

@@ -70,7 +70,7 @@ class Schema:
     def is_plain_string(self, key: str) -> bool:
         """Whether every text is a valid value of `key`, so that it can be handed out while it comes."""
         schema = self.properties.get(key)
-        if not isinstance(schema, dict):
+        if not isinstance(schema, dict) or _NOT_PLAIN.intersection(schema):
             return False
         resolved = self._resolved(schema)
         return resolved.get("type") == "string" and not _NOT_PLAIN.intersection(resolved)
@@ -118,10 +118,7 @@ class Schema:
         """`schema` behind its local references; of alternatives with a null, the other one."""
         for _ in range(_DEPTH):
             reference = schema.get("$ref")
-            if isinstance(reference, str):
-                target = self._target(reference)
-            else:
-                target = _sole_alternative(schema)
+            target = self._target(reference) if isinstance(reference, str) else _sole_alternative(schema)
             if not isinstance(target, dict):
                 return schema
             schema = target

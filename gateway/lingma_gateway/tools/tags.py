@@ -1,7 +1,7 @@
 """The tagged forms: which tags open and close an argument, and what may follow a value that really ended."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from lingma_gateway.tools.shapes import Shapes
@@ -29,6 +29,8 @@ class Pair:
 
     opener: Marks
     closer: Marks
+    newline_is_markup: bool = True
+    """One line break at each end of the value belongs to the tags."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,6 @@ class Tags:
     """The same, for a closer in a place where one is not expected: in the middle of a line."""
     call_ends: Marks
     """From the closer of a value to the very end of the call."""
-    newline_is_markup: bool = True
-    """One line break at each end of a value belongs to the tags."""
     starts: str = "<＜"
     """Characters that tags begin with."""
 
@@ -64,15 +64,19 @@ def _behind(*written: str) -> Marks:
 
 _PARAMETER = ("<@parameter={key}>", '<@parameter name="{key}"{any}>', '<@parameter="{key}">', "]<]minimax[>[<{key}>")
 _PARAMETER_PAIR = Pair(marks(*_PARAMETER), marks("</@parameter>"))
+_EXACT_PARAMETER_PAIR = replace(_PARAMETER_PAIR, newline_is_markup=False)
+"""DeepSeek's, whose values are exact."""
 _OPEN_CLOSE = marks('<|open|> argument key="{key}"{any}<|sep|>')
-_OPEN_CLOSE_PAIR = Pair(_OPEN_CLOSE, marks("<|close|> argument<|sep|>"))
-_ARGUMENT_PAIR = Pair(marks("<arg_value>"), marks("</arg_value>"))
+_OPEN_CLOSE_PAIR = Pair(_OPEN_CLOSE, marks("<|close|> argument<|sep|>"), newline_is_markup=False)
+_ARGUMENT_PAIR = Pair(marks("<arg_value>"), marks("</arg_value>"), newline_is_markup=False)
 _CALL_END = ("~</function>", "~</@invoke>")
 _WHOLE_PAIR = Pair(marks("<function="), marks(*_CALL_END))
 
 
 def _parameter_pair(key: str, opener: str) -> Pair:
-    return _element_pair(key, opener) if opener.startswith("]") else _PARAMETER_PAIR
+    if opener.startswith("]"):
+        return _element_pair(key, opener)
+    return _EXACT_PARAMETER_PAIR if "dsml" in opener.casefold() else _PARAMETER_PAIR
 
 
 @lru_cache(maxsize=512)
@@ -93,7 +97,7 @@ PARAMETERS = Tags(
         *(f"~{text}" for text in _CALL_CLOSERS),
     ),
     follows_surely=marks(
-        *(f" {end} ^~{closer}" for end in _CALL_END for closer in _CALL_CLOSERS),
+        *(f" {end} ~{closer}$" for end in _CALL_END for closer in _CALL_CLOSERS),
         " ^<@parameter={key}>",
         ' ^<@parameter name="{key}"{any}>',
     ),
@@ -111,7 +115,6 @@ PAIRS = Tags(
     follows=_behind("<arg_key>", "</arg_value>", "</tool_call>", "<tool_call> {key} <arg_key>"),
     follows_surely=_behind("<arg_key>", "</tool_call>"),
     call_ends=marks(" ^</tool_call>"),
-    newline_is_markup=False,
 )
 """GLM's."""
 
@@ -124,7 +127,6 @@ OPEN_CLOSE = Tags(
     follows=_behind("<|open|> argument", "<|close|> call", "<|open|> call", "<|close|> argument"),
     follows_surely=_behind("<|open|> argument", "<|close|> call"),
     call_ends=marks(" ^<|close|> call<|sep|>"),
-    newline_is_markup=False,
 )
 """Kimi K3's."""
 

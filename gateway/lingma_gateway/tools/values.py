@@ -45,7 +45,7 @@ class Value:
 
     def read(self, source: Source) -> Waiting[bool]:
         """Takes the value and its closer. False: the stream ended inside it."""
-        if self._tags.newline_is_markup:
+        if self._pair.newline_is_markup:
             yield from self._first_newline(source)
         looked = 0
         while True:
@@ -159,7 +159,7 @@ class Value:
 
     def _margin(self, text: str, start: int, end: int) -> int:
         """Where the line break begins that belongs to a closer at `end`; `end` itself where there is none."""
-        if not self._tags.newline_is_markup:
+        if not self._pair.newline_is_markup:
             return end
         position = end
         while position > start and text[position - 1] in " \t" and end - position < _INDENT:
