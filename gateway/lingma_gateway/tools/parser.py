@@ -29,6 +29,7 @@ _CUT_MARKER = 5
 """Characters of a marker that make a cut answer one that was cut inside a call."""
 _NAME = re.compile(r"""["'](?:name|tool)["']\s*:\s*["']([\w.:/\-]{1,128})["']""")
 _NO_CLOSERS = marks()
+_OVER = object()
 
 
 class CallParser:
@@ -65,8 +66,7 @@ class CallParser:
     def finish(self, cut: bool = False) -> list[Piece]:
         """The answer is over. `cut`: it was stopped before its own end, so that an open call is not one."""
         self._source.final, self._source.cut = True, cut
-        for _ in self._steps:
-            raise AssertionError("a parser waits for text that cannot come")
+        assert next(self._steps, _OVER) is _OVER, "a parser waits for text that cannot come"
         return self._given()
 
     def _given(self) -> list[Piece]:

@@ -78,9 +78,19 @@ class _Reader:
                 writer.doubt(Reason.UNREADABLE, "", "its JSON cannot be read without guessing")
             return isinstance(outcome, Reading) or not outcome.cut
         writer.doubt(Reason.UNREADABLE, "", "text stands between its arguments")
-        found = re.compile(f"[{re.escape(self._tags.starts)}]").search(source.text, source.at + 1)
-        source.take_to(found.start() if found else len(source.text))
+        source.take(1)
+        yield from self._next_tag()
         return True
+
+    def _next_tag(self) -> Waiting[None]:
+        """Takes what stands before the next character that a tag can begin with."""
+        source, starts = self._source, re.compile(f"[{re.escape(self._tags.starts)}]")
+        while True:
+            found = starts.search(source.text, source.at)
+            source.take_to(found.start() if found else len(source.text))
+            if found or source.final:
+                return
+            yield
 
 
 def read_tagged(source: Source, tags: Tags, writer: CallWriter) -> Waiting[bool]:

@@ -30,7 +30,9 @@ class Pair:
     opener: Marks
     closer: Marks
     newline_is_markup: bool = True
-    """One line break at each end of the value belongs to the tags."""
+    """One line break at each end of the value belongs to the tags, if the value begins with one."""
+    last_newline_is_markup: bool = False
+    """One at its end does so anyway."""
 
 
 @dataclass(frozen=True)
@@ -63,20 +65,24 @@ def _behind(*written: str) -> Marks:
 
 
 _PARAMETER = ("<@parameter={key}>", '<@parameter name="{key}"{any}>', '<@parameter="{key}">', "]<]minimax[>[<{key}>")
-_PARAMETER_PAIR = Pair(marks(*_PARAMETER), marks("</@parameter>"))
-_EXACT_PARAMETER_PAIR = replace(_PARAMETER_PAIR, newline_is_markup=False)
+_NAMED_PAIR = Pair(marks(*_PARAMETER), marks("</@parameter>"))
+_PARAMETER_PAIR = replace(_NAMED_PAIR, last_newline_is_markup=True)
+"""Qwen's: its templates put each tag on a line of its own."""
+_EXACT_PAIR = replace(_NAMED_PAIR, newline_is_markup=False)
 """DeepSeek's, whose values are exact."""
 _OPEN_CLOSE = marks('<|open|> argument key="{key}"{any}<|sep|>')
 _OPEN_CLOSE_PAIR = Pair(_OPEN_CLOSE, marks("<|close|> argument<|sep|>"), newline_is_markup=False)
 _ARGUMENT_PAIR = Pair(marks("<arg_value>"), marks("</arg_value>"), newline_is_markup=False)
 _CALL_END = ("~</function>", "~</@invoke>")
-_WHOLE_PAIR = Pair(marks("<function="), marks(*_CALL_END))
+_WHOLE_PAIR = Pair(marks("<function="), marks(*_CALL_END), last_newline_is_markup=True)
 
 
 def _parameter_pair(key: str, opener: str) -> Pair:
     if opener.startswith("]"):
         return _element_pair(key, opener)
-    return _EXACT_PARAMETER_PAIR if "dsml" in opener.casefold() else _PARAMETER_PAIR
+    if "dsml" in opener.casefold():
+        return _EXACT_PAIR
+    return _NAMED_PAIR if "name" in opener.partition("=")[0] else _PARAMETER_PAIR
 
 
 @lru_cache(maxsize=512)

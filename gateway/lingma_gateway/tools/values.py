@@ -159,7 +159,7 @@ class Value:
 
     def _margin(self, text: str, start: int, end: int) -> int:
         """Where the line break begins that belongs to a closer at `end`; `end` itself where there is none."""
-        if not self._pair.newline_is_markup:
+        if not (self._on_line or self._pair.last_newline_is_markup):
             return end
         position = end
         while position > start and text[position - 1] in " \t" and end - position < _INDENT:

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from lingma_gateway.tools import CallClosed
+from lingma_gateway.conversation import Text, ToolResult
+from lingma_gateway.errors import UpstreamProtocol
+from lingma_gateway.events import PartDelta
+from lingma_gateway.lingma.updates import ANSWER, TurnReader
+from lingma_gateway.tools import CallClosed, results_text
 from tests.lingma_gateway.support_tools import TOOLSETS, Part, in_chunks, in_random_chunks, parsed, parts
 
 FOLDER = Path(__file__).parent / "corpus"
@@ -60,6 +64,36 @@ def test_an_output_means_its_parts_at_every_size_of_chunks(entry: dict[str, Any]
     streams = [in_chunks(text, size) for size in (1, 2, 3, 7)] + [in_random_chunks(text, seed) for seed in (1, 2)]
     for stream in streams:
         assert parsed(toolset, stream, cut=cut) == whole
+
+
+RESULTS = [entry for entry in entries(SPECIAL) if entry.get("through") == "result"]
+
+
+@pytest.mark.parametrize("entry", RESULTS, ids=[entry["case"] for entry in RESULTS])
+def test_markers_in_a_result_are_inert(entry: dict[str, Any]) -> None:
+    shown = results_text([ToolResult("call_1", (Text(entry["output"]),))], {"call_1": "run"})
+    assert any(part[0] != "T" for part in parts(parsed(TOOLSETS["auto"], [entry["output"]])))
+    assert parts(parsed(TOOLSETS["auto"], in_chunks(shown, 3))) == [("T", shown)]
+
+
+OVERWRITTEN = {entry["case"]: entry for entry in entries(SPECIAL) if "overwrite" in entry}
+
+
+def answered(entry: dict[str, Any]) -> list[Part]:
+    """The parts of an answer that Lingma replaces after it was handed out."""
+    reader = TurnReader("org_auto", "")
+    pushes = [{"text": entry["output"]}, {"text": entry["overwrite"], "overwrite": True}]
+    events = [event for push in pushes for event in reader.read(ANSWER, push)]
+    return parts(parsed(TOOLSETS["auto"], [event.text for event in events if isinstance(event, PartDelta)]))
+
+
+def test_an_answer_that_takes_back_what_was_handed_out_is_an_error() -> None:
+    with pytest.raises(UpstreamProtocol):
+        answered(OVERWRITTEN["the answer is replaced by another one after a call was handed out"])
+
+
+def test_an_answer_that_is_replaced_by_a_longer_one_goes_on() -> None:
+    assert answered(OVERWRITTEN["the answer is replaced by a longer one"]) == [("C", "now", [])]
 
 
 LARGE = [entry for entry in entries(SPECIAL) if "repeat" in entry]
