@@ -77,10 +77,13 @@ class CallParser:
     # ---- the answer as a whole ----
 
     def _text_only(self) -> Waiting[None]:
-        while not self._source.final:
-            self._text_to(len(self._source.text))
+        while True:
+            text = self._source.take_to(len(self._source.text))
+            if text:
+                self._out.append(TextPiece(text))
+            if self._source.final:
+                return
             yield
-        self._text_to(len(self._source.text))
 
     def _answer(self) -> Waiting[None]:
         begun = yield from self._first()

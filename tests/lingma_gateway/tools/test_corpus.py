@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ CATEGORIES = range(1, 70)
 """Those of the requirements: what models do with tools."""
 
 
+@cache
 def entries(*names: str) -> list[dict[str, Any]]:
     files = [FOLDER / name for name in names] or sorted(FOLDER.glob("*.yaml"))
-    return [entry for file in files for entry in yaml.safe_load(file.read_text(encoding="utf-8"))]
+    return [entry for file in files for entry in yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)]
 
 
 OUTPUTS = [entry for file in sorted(FOLDER.glob("*.yaml")) if file.name != SPECIAL for entry in entries(file.name)]

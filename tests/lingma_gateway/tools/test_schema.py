@@ -100,8 +100,10 @@ def test_what_a_validator_cannot_hold_is_not_refused() -> None:
     deep: Any = 1
     for _ in range(600):
         deep = {"a": deep}
-    assert schema_of('{"type": "object"}').misfit({"a": deep}) is None
-    assert schema_of('{"type": "object"}').misfit({"a": "\ud800"}) is None
+    schema = schema_of('{"properties": {"a": {"type": "integer"}}}')
+    assert schema.misfit({"a": "x"}) is not None
+    assert schema.misfit({"a": deep}) is None
+    assert schema.misfit({"a": "\ud800"}) is None
 
 
 def test_a_misfit_names_its_field_and_a_long_value_is_shortened() -> None:
@@ -194,3 +196,8 @@ def test_python_calls_may_have_a_dictionary_and_odd_escapes() -> None:
     calls = python_calls(r'run({"cmd": "\d"}, n=-1)', TOOLSETS["auto"])
     assert calls is not None
     assert calls[0].arguments == {"cmd": r"\d", "n": -1}
+
+
+def test_a_quote_that_is_never_closed_takes_no_time() -> None:
+    with pytest.raises(Unreadable):
+        read_json('{"a": \'' + "word " * 50_000, closed=True)
