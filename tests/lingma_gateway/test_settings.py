@@ -31,6 +31,7 @@ READ = {
     "LINGMA_PING_INTERVAL": ("3", 3.0),
     "LINGMA_SESSION_BUNDLE_FILE": ("/bundle", Path("/bundle")),
     "LINGMA_SESSION_BUNDLE": ("H4sI", SecretStr("H4sI")),
+    "LINGMA_CAPTURED_DIR": ("/captured", Path("/captured")),
     "AUTO_LOGIN_ENABLED": ("false", False),
     "AUTO_LOGIN_HEADLESS": ("false", False),
     "AUTO_LOGIN_TIMEOUT": ("30", 30.0),
