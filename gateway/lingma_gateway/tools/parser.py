@@ -10,14 +10,14 @@ from dataclasses import replace
 from lingma_gateway.tools.arguments import Asked, calls_in
 from lingma_gateway.tools.fences import Fences
 from lingma_gateway.tools.jsonbody import Broken, End, Scanner, read_body
-from lingma_gateway.tools.openings import BETWEEN, JSON_CLOSERS, Form, Opening, openings_of
+from lingma_gateway.tools.openings import BETWEEN, JSON_CLOSERS, Form, Opening, is_opening, openings
 from lingma_gateway.tools.pieces import CallClosed, Piece, Reason, TailPiece, TextPiece
 from lingma_gateway.tools.pythonic import python_calls
 from lingma_gateway.tools.repair import Reading
 from lingma_gateway.tools.shapes import COMING, Held
 from lingma_gateway.tools.source import Source, Waiting, spaces
 from lingma_gateway.tools.tagged import read_tagged
-from lingma_gateway.tools.tags import Tags, marks
+from lingma_gateway.tools.tags import Tags, elements, marks
 from lingma_gateway.tools.toolset import ToolSet
 from lingma_gateway.tools.writer import CallWriter
 
@@ -37,7 +37,7 @@ class CallParser:
 
     def __init__(self, toolset: ToolSet) -> None:
         self._toolset = toolset
-        self._openings = openings_of(toolset)
+        self._openings = openings(toolset.required)
         self._source = Source()
         self._fences = Fences()
         self._out: list[Piece] = []
@@ -189,7 +189,7 @@ class CallParser:
             found = self._openings.starts.search(text, position)
             if not found:
                 return len(text), None
-            read = self._openings.later.read(text, found.start())
+            read = self._openings.read(text, found.start(), self._toolset)
             if read is not None:
                 return found.start(), read
             position = found.start() + 1
@@ -206,20 +206,22 @@ class CallParser:
         text, at = self._source.text, self._source.at
         newline = text.find("\n", at, at + _LINE)
         line = text[at : newline if newline >= 0 else at + _LINE]
-        if re.search(rf"(?<!`)`{{{inline}}}(?!`)", line):
+        complete = newline >= 0 or self._source.final or len(line) == _LINE
+        if re.search(rf"(?<!`)`{{{inline}}}(?!`{'' if complete else '|$'})", line):
             return None
-        return begun if newline >= 0 or self._source.final or len(line) == _LINE else COMING
+        return begun if complete else COMING
 
     def _accepts(self, begun: Begun) -> bool:
         opening, found = begun
-        name = found.groupdict().get("name")
         if opening.at_line_start and not self._fences.at_line_start:
             return False
-        if opening.numbered and not re.search(r":\d+$", name or ""):
-            return False
-        if opening.declared and name is not None and self._toolset.find(name) is None:
-            return False
-        return not opening.declared or self._openings.names_call(found)
+        return is_opening(opening, found, self._toolset)
+
+    def _read_next(self) -> Begun | Held | None:
+        text, at = self._source.text, self._source.at
+        if self._after_json:
+            return self._openings.after_json.read(text, at)
+        return self._openings.read(text, at, self._toolset)
 
     def _is_next(self, begun: Begun) -> bool:
         """Behind a call a bare opening is one, even of a tool that nobody knows: it fails alone."""
@@ -242,9 +244,8 @@ class CallParser:
     def _between(self) -> Waiting[Begun | None]:
         """The next call directly behind one; None: something else follows, or nothing."""
         source = self._source
-        shapes = self._openings.after_json if self._after_json else self._openings.later
         while not self._ended and (yield from spaces(source)):
-            read = shapes.read(source.text, source.at)
+            read = self._read_next()
             closer = BETWEEN.read(source.text, source.at)
             if (read is COMING or closer is COMING) and not source.final:
                 yield
@@ -265,7 +266,7 @@ class CallParser:
 
     def _enter(self, opening: Opening, found: re.Match[str]) -> Waiting[bool]:
         """Reads a call. False: it turned out to be text."""
-        name = opening.name or found.groupdict().get("name") or ""
+        name = found.groupdict().get("name") or ""
         self._source.record()
         self._source.take_to(found.start("end"))
         self._after_json = opening.form is Form.CALLS
@@ -273,6 +274,8 @@ class CallParser:
             case Form.TAGS:
                 assert opening.tags is not None
                 yield from self._tagged(opening.tags, self._writer(name))
+            case Form.ELEMENTS:
+                yield from self._tagged(elements(name), self._writer(name))
             case Form.ARGUMENTS:
                 yield from self._arguments(self._writer(name))
             case Form.NOTHING:
@@ -296,6 +299,8 @@ class CallParser:
 
     def _tagged(self, tags: Tags, writer: CallWriter) -> Waiting[None]:
         complete = yield from read_tagged(self._source, tags, writer)
+        if not complete:
+            self._source.take_to(len(self._source.text))
         raw = self._source.recorded()
         if complete:
             writer.close(raw)

@@ -221,3 +221,19 @@ def test_a_tool_may_have_an_argument_that_is_called_like_a_part_of_a_call() -> N
     free = ToolSet((person, Tool("other")))
     text = '<tool_call>{"name": "person", "input": 5, "arguments": {"name": "Bob", "input": 5}}</tool_call>'
     assert parts(parsed(free, [text])) == [("C", "person", [("name", "Bob"), ("input", 5)])]
+
+
+def test_a_run_of_backticks_is_counted_whole_before_it_closes_inline_code() -> None:
+    text = "the ` key: " + '<tool_call>{"name": "now", "arguments": {}}</tool_call> ```\nand more'
+    whole = parsed(AUTO, [text])
+    assert parts(whole)[:2] == [("T", "the ` key: "), ("C", "now", [])]
+    assert parsed(AUTO, in_chunks(text, 1)) == whole
+
+
+def test_tags_of_other_languages_are_not_held_beyond_their_name() -> None:
+    parser = CallParser(AUTO)
+    assert parser.feed("<r") == []
+    assert parser.feed("ub>") == [TextPiece("<rub>")]
+    assert parser.feed("\n<run>") == [TextPiece("\n")]
+    assert parser.held == 5
+    assert parser.feed(" text") == [TextPiece("<run> text")]
