@@ -42,6 +42,8 @@ class Fault:
     """Where Anthropic's differs: 529 for an overload."""
     retryable: bool = False
     """False sends `x-should-retry: false`, so that SDKs do not repeat what cannot succeed."""
+    details: Mapping[str, Any] | None = None
+    """Anthropic's `error.details`, by which its SDKs know what to do instead."""
 
     def status_in(self, dialect: Dialect) -> int:
         """The HTTP status in that form."""
@@ -51,11 +53,20 @@ class Fault:
 
 
 INVALID_REQUEST = Fault(400, "invalid_request_error", "invalid_request_error")
+THREAD_NOT_KEPT = Fault(
+    400,
+    "invalid_request_error",
+    "invalid_request_error",
+    code="thread_unsupported_request",
+    details={"error_code": "thread_unsupported_request", "unsupported": []},
+)
+"""The documented answer to Anthropic's message threads, on which its SDKs send the whole conversation instead."""
 UNAUTHENTICATED = Fault(401, "invalid_request_error", "authentication_error", code="invalid_api_key")
 PREVIOUS_RESPONSE_NOT_FOUND = Fault(
     400, "invalid_request_error", "invalid_request_error", code="previous_response_not_found"
 )
 """The status and code of OpenAI itself. Not 404 or 409: SDKs repeat a 409."""
+MISSING_PARAMETER = Fault(400, "invalid_request_error", "invalid_request_error", code="missing_required_parameter")
 FORBIDDEN = Fault(403, "invalid_request_error", "permission_error", code="forbidden")
 NOT_FOUND = Fault(404, "invalid_request_error", "not_found_error", code="not_found")
 MODEL_NOT_FOUND = Fault(404, "invalid_request_error", "not_found_error", code="model_not_found")
@@ -94,13 +105,20 @@ class Rendered:
 def envelope(fault: Fault, dialect: Dialect, message: str, request_id: str, param: str | None = None) -> dict[str, Any]:
     """The JSON body, as an object."""
     if dialect is Dialect.ANTHROPIC:
-        return {
-            "type": "error",
-            "error": {"type": fault.anthropic_type, "message": message},
-            "request_id": request_id,
-        }
+        said: dict[str, Any] = {"type": fault.anthropic_type, "message": message}
+        if fault.details is not None:
+            said["details"] = fault.details
+        return {"type": "error", "error": said, "request_id": request_id}
     error = {"message": message, "type": fault.openai_type, "param": param, "code": fault.code}
     return {"error": error, "request_id": request_id}
+
+
+def request_id_headers(dialect: Dialect, request_id: str) -> dict[str, str]:
+    """The headers that tell a request's id: Anthropic's SDKs read `request-id`."""
+    headers = {"x-request-id": request_id}
+    if dialect is Dialect.ANTHROPIC:
+        headers["request-id"] = request_id
+    return headers
 
 
 def render(
@@ -113,7 +131,7 @@ def render(
     retry_after_s: float | None = None,
 ) -> Rendered:
     """Status, headers and body of an error. `retry_after_s` is rounded up to whole seconds, between 1 and 60."""
-    headers = {"content-type": "application/json", "x-request-id": request_id}
+    headers = {"content-type": "application/json", **request_id_headers(dialect, request_id)}
     if retry_after_s is not None:
         bounded = min(max(retry_after_s, 0.001), MAX_RETRY_AFTER_S)
         headers["retry-after"] = str(ceil(bounded))

@@ -2,7 +2,11 @@
 
 GatewayError
 ├── InvalidRequest          the caller's body; names the field
+│   ├── MissingParameter    a field that OpenAI requires
+│   ├── PreviousResponseNotFound  what `previous_response_id` names is not kept, or never was
+│   └── ThreadNotKept       a thread of Anthropic's, whose state would have to be kept
 ├── Unauthenticated         the caller's own key
+├── UpgradeRequired         a WebSocket handshake
 ├── ModelNotFound           UNKNOWN_MODEL=reject and no such model
 ├── NotFound                no such instance
 ├── Conflict                not in this state
@@ -47,8 +51,28 @@ class InvalidRequest(GatewayError):
     fault = contract.INVALID_REQUEST
 
 
+class MissingParameter(InvalidRequest):
+    """In OpenAI's words and with its code."""
+
+    fault = contract.MISSING_PARAMETER
+
+
+class PreviousResponseNotFound(InvalidRequest):
+    fault = contract.PREVIOUS_RESPONSE_NOT_FOUND
+
+
+class ThreadNotKept(InvalidRequest):
+    """Anthropic's SDKs send the whole conversation then."""
+
+    fault = contract.THREAD_NOT_KEPT
+
+
 class Unauthenticated(GatewayError):
     fault = contract.UNAUTHENTICATED
+
+
+class UpgradeRequired(GatewayError):
+    fault = contract.UPGRADE_REQUIRED
 
 
 class ModelNotFound(GatewayError):

@@ -20,6 +20,8 @@ from lingma_gateway.lingma.process import LingmaProcess
 from lingma_gateway.login.configured import Logins
 from lingma_gateway.pool import Pool, PoolSettings
 from lingma_gateway.services import Services
+from lingma_gateway.sessions.responsefile import Limits
+from lingma_gateway.sessions.responses import ResponseStore
 from lingma_gateway.sessions.source import SessionSource
 from lingma_gateway.settings import Settings
 from lingma_gateway.telemetry.metrics import Metrics
@@ -28,6 +30,7 @@ from lingma_gateway.turns import Turns, TurnSettings
 log = logging.getLogger(__name__)
 
 _DEFAULT_WORK_DIR = Path("~/.lingma")
+_MEGABYTE = 1024 * 1024
 _OF_ONE_ACCOUNT = (
     "lingma_username",
     "lingma_password",
@@ -183,4 +186,14 @@ async def running_services(
             await stack.enter_async_context(running(instance))
         turns = Turns(turn_settings, pool, metrics)
         stack.push_async_callback(turns.settle)
-        yield Services(settings, pool, turns, metrics, identity, names)
+        responses = _response_store(settings)
+        if responses is not None:
+            stack.push_async_callback(responses.close)
+        yield Services(settings, pool, turns, metrics, identity, names, responses)
+
+
+def _response_store(settings: Settings) -> ResponseStore | None:
+    if not settings.responses_store_enabled:
+        return None
+    limits = Limits(settings.responses_store_max_age, settings.responses_store_max_megabytes * _MEGABYTE)
+    return ResponseStore(settings.lingma_work_dir.expanduser(), limits)

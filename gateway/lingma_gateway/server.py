@@ -38,11 +38,15 @@ class _Server(uvicorn.Server):
         yield
 
 
+_NO_ERRORS = ("without completing response", "Unsupported upgrade request", "No supported WebSocket library")
+"""Of the server's own messages: an answer that is broken off on purpose, and a handshake that a route refuses."""
+
+
 class _NotAnError(logging.Filter):
-    """An answer that is broken off on purpose is no error of the server."""
+    """Drops what the server takes for an error and is none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return "without completing response" not in record.getMessage()
+        return not any(words in record.getMessage() for words in _NO_ERRORS)
 
 
 class Servers:

@@ -147,6 +147,14 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     """Largest request body."""
 
+    responses_store_enabled: bool = True
+    """Keep answers of the Responses API for `previous_response_id`, unless a request says `store: false`. Prompts and
+    answers then lie in the work directory."""
+    responses_store_max_age: float = Field(default=604800.0, gt=0)
+    """How long a response is kept after the last turn of its conversation."""
+    responses_store_max_megabytes: int = Field(default=256, ge=1)
+    """Size of all stored responses together; those that were not used for longest give way."""
+
     lingma_drain_seconds: float = Field(default=300.0, ge=0)
     """After SIGTERM, how long running answers may take."""
     drain_propagation_seconds: float = Field(default=5.0, ge=0)

@@ -15,6 +15,7 @@ _GROUPS = {
     "auto_login_enabled": "Logging in by itself",
     "first_event_timeout": "Turns and models",
     "gateway_max_in_flight": "Limits",
+    "responses_store_enabled": "Stored responses",
     "lingma_drain_seconds": "Ending",
 }
 """The heading of each group, by its first field: groups follow the order of the fields."""

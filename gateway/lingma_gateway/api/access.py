@@ -17,7 +17,7 @@ from lingma_contract import requestid
 from lingma_contract.errors import Dialect, dialect_of
 from lingma_contract.jsonlog import event
 from lingma_contract.names import Header
-from lingma_gateway.errors import GatewayError, NoReadyAccount
+from lingma_gateway.errors import GatewayError, NoReadyAccount, UpgradeRequired
 from lingma_gateway.services import Services
 from lingma_gateway.turns import TurnRecord
 
@@ -78,10 +78,13 @@ class AccessLog:
         async def send_tagged(message: Message) -> None:
             if message["type"] == "http.response.start":
                 access.status = message["status"]
-                MutableHeaders(scope=message)[Header.REQUEST_ID] = access.request_id
+                MutableHeaders(scope=message).update(contract.request_id_headers(access.dialect, access.request_id))
             await send(message)
 
         try:
+            if headers.get("upgrade", "").lower() == "websocket":
+                # At once, before a key is looked at: on this status Codex goes on over HTTP at once.
+                raise UpgradeRequired("WebSockets are not spoken here; send the request over HTTP")
             await self._app(scope, receive, send_tagged)
         except GatewayError as error:
             await self._answer(error, access, send_tagged)

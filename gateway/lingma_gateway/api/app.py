@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from lingma_contract import errors as contract
-from lingma_gateway.api import admin, chat, health, models
+from lingma_gateway.api import admin, chat, health, messages, models, responses
 from lingma_gateway.api.access import AccessLog, access_of
 from lingma_gateway.errors import GatewayError
 from lingma_gateway.services import Services
@@ -17,7 +17,7 @@ _FAULTS = {404: contract.NOT_FOUND, 405: contract.METHOD_NOT_ALLOWED}
 
 def client_app(services: Services, *, with_admin: bool) -> ASGIApp:
     """What clients call. `with_admin` where there is no second port for admin and metrics."""
-    routers = [chat.router(services), models.router(services), health.router(services)]
+    routers = [module.router(services) for module in (chat, messages, responses, models, health)]
     if with_admin:
         routers += [health.metrics_router(services), admin.router(services)]
     return _app(services, routers)

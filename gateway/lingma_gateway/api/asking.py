@@ -1,6 +1,7 @@
 """What the routes of all dialects do alike: admit a caller, read its body, run its turn, name what served it."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 
 from fastapi import Request
 
@@ -9,6 +10,7 @@ from lingma_gateway.api.access import Access, access_of
 from lingma_gateway.api.reply import Encoder, Reply
 from lingma_gateway.conversation import Turn
 from lingma_gateway.errors import NoReadyAccount, RequestTooLarge
+from lingma_gateway.events import Finished, StreamEvent
 from lingma_gateway.services import Services
 from lingma_gateway.turns import TurnRecord
 
@@ -56,13 +58,36 @@ async def body_of(request: Request, services: Services) -> bytes:
     return b"".join(chunks)
 
 
-def reply(services: Services, turn: Turn, access: Access, encoder: Encoder) -> Reply:
-    """The answer to `turn`, which runs when the reply is sent."""
+AtEnd = Callable[[Finished], Awaitable[None]]
+
+
+def reply(services: Services, turn: Turn, access: Access, encoder: Encoder, at_end: AtEnd | None = None) -> Reply:
+    """The answer to `turn`, which runs when the reply is sent. `at_end` is awaited when all but the end has been
+    encoded, before the client is told the end."""
     assert access.key_id is not None
     record = TurnRecord(access.request_id, access.key_id)
     access.turn = record
     access.stream = turn.stream
-    return Reply(services.turns.run(turn, record), encoder, lambda: _headers(turn, record), access)
+    run = services.turns.run(turn, record)
+    if at_end is not None:
+        run = _before_end(run, at_end)
+    return Reply(run, encoder, lambda: _headers(turn, record), access)
+
+
+async def _before_end(
+    run: AsyncGenerator[list[StreamEvent], None], at_end: AtEnd
+) -> AsyncGenerator[list[StreamEvent], None]:
+    """The same events, the end by itself and after `at_end`."""
+    async with aclosing(run):
+        async for events in run:
+            last = events[-1]
+            if isinstance(last, Finished):
+                if events[:-1]:
+                    yield events[:-1]
+                await at_end(last)
+                yield [last]
+            else:
+                yield events
 
 
 def _headers(turn: Turn, record: TurnRecord) -> Mapping[str, str]:
