@@ -106,6 +106,8 @@ class Settings(BaseSettings):
     """The Chromium that opens the login page."""
     login_browser_no_sandbox: bool = False
     """Run Chromium without its sandbox, where user namespaces are forbidden, as in many containers. Root has none."""
+    login_browser_port: int = Field(default=0, ge=0, le=65535)
+    """Port on loopback of the container `login` (from the pod), which visits the login page. 0: Chromium runs here."""
     login_form_hosts: str = "aliyun.com,alibabacloud.com"
     """Hosts, with subdomains, into whose forms the password may be typed, comma-separated."""
     login_refresh_enabled: bool = True

@@ -49,6 +49,7 @@ READ = {
     "DEDICATED_DOMAIN_URL": ("https://d.example", "https://d.example"),
     "LOGIN_BROWSER_PATH": ("/opt/chrome", Path("/opt/chrome")),
     "LOGIN_BROWSER_NO_SANDBOX": ("true", True),
+    "LOGIN_BROWSER_PORT": ("8319", 8319),
     "LOGIN_FORM_HOSTS": ("d.example", "d.example"),
     "LOGIN_REFRESH_ENABLED": ("false", False),
     "LOGIN_REFRESH_BEFORE": ("60", 60.0),

@@ -134,6 +134,8 @@ class Authenticator:
                 return Step(login)
             case Wait(login, until_s):
                 self._next_s = until_s
+                if credentials.awaited:
+                    asyncio.get_running_loop().call_later(plan.AWAITED_WAIT_S, changed)
                 return Step(login or reported)
             case Rest() | LookAtBundle():
                 return Step(reported)
@@ -172,6 +174,8 @@ class Authenticator:
             max_retry=self._settings.max_retry,
             dedicated_domain=bool(self._settings.dedicated_domain),
             running=self._running,
+            hindrance=credentials.missing,
+            awaited=credentials.awaited,
         )
 
     def _offers(self, credentials: Credentials) -> tuple[Offer, ...]:
