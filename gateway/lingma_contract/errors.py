@@ -44,6 +44,8 @@ class Fault:
     """False sends `x-should-retry: false`, so that SDKs do not repeat what cannot succeed."""
     details: Mapping[str, Any] | None = None
     """Anthropic's `error.details`, by which its SDKs know what to do instead."""
+    retry_after_s: float | None = None
+    """Where the error itself knows no better: some clients give up at once on a 429 that does not say when."""
 
     def status_in(self, dialect: Dialect) -> int:
         """The HTTP status in that form."""
@@ -76,17 +78,26 @@ TOO_LARGE = Fault(413, "invalid_request_error", "request_too_large", code="reque
 UPGRADE_REQUIRED = Fault(426, "invalid_request_error", "invalid_request_error", code="upgrade_required")
 """For a WebSocket handshake: on this status, unlike 404 and 405, Codex goes on over HTTP at once."""
 CONFLICT = Fault(409, "invalid_request_error", "invalid_request_error", code="conflict")
-QUEUE_FULL = Fault(429, "rate_limit_error", "rate_limit_error", code="backpressure", retryable=True)
-RATE_LIMITED = Fault(429, "rate_limit_error", "rate_limit_error", code="rate_limited", retryable=True)
+UNSUPPORTED_ENCODING = Fault(415, "invalid_request_error", "invalid_request_error", code="unsupported_content_encoding")
+IDEMPOTENCY_KEY_REUSED = Fault(422, "invalid_request_error", "invalid_request_error", code="idempotency_key_reused")
+"""The status of the IETF's draft (draft-ietf-httpapi-idempotency-key-header, section 2.7). Not 409: SDKs repeat one."""
+QUEUE_FULL = Fault(429, "rate_limit_error", "rate_limit_error", code="backpressure", retryable=True, retry_after_s=5)
+RATE_LIMITED = Fault(429, "rate_limit_error", "rate_limit_error", code="rate_limited", retryable=True, retry_after_s=15)
 """The upstream's own short limit: a pause helps."""
-QUOTA_EXCEEDED = Fault(429, "rate_limit_error", "rate_limit_error", code="quota_exceeded")
+QUOTA_EXCEEDED = Fault(429, "rate_limit_error", "rate_limit_error", code="quota_exceeded", retry_after_s=60)
 """The account's quota is used up. No retry within minutes helps, so SDKs are told to stop; clients that go on all the
 same wait for Retry-After instead of asking an account again and again that is limited for being asked too often."""
 SESSION_NOT_PACKED = Fault(500, "server_error", "api_error", code="session_not_packed", retryable=True)
 INTERNAL = Fault(500, "server_error", "api_error", code="internal_error", retryable=True)
 UPSTREAM_FAILED = Fault(502, "upstream_error", "api_error", code="upstream_error", retryable=True)
 NO_READY_ACCOUNT = Fault(
-    503, "service_unavailable", "overloaded_error", code="no_ready_account", anthropic_status=529, retryable=True
+    503,
+    "service_unavailable",
+    "overloaded_error",
+    code="no_ready_account",
+    anthropic_status=529,
+    retryable=True,
+    retry_after_s=5,
 )
 NOT_CONFIGURED = Fault(503, "service_unavailable", "api_error", code="not_configured", retryable=True)
 """Nobody could be allowed: a setting is missing."""
@@ -132,6 +143,7 @@ def render(
 ) -> Rendered:
     """Status, headers and body of an error. `retry_after_s` is rounded up to whole seconds, between 1 and 60."""
     headers = {"content-type": "application/json", **request_id_headers(dialect, request_id)}
+    retry_after_s = fault.retry_after_s if retry_after_s is None else retry_after_s
     if retry_after_s is not None:
         bounded = min(max(retry_after_s, 0.001), MAX_RETRY_AFTER_S)
         headers["retry-after"] = str(ceil(bounded))

@@ -212,6 +212,8 @@ class Metric(StrEnum):
     TOKENS = "gateway_tokens_total"
     TOOL_EVENTS = "gateway_tool_events_total"
     QUEUED = "gateway_queued"
+    QUEUE_SECONDS = "gateway_queue_duration_seconds"
+    KEY_REQUESTS = "gateway_key_requests_total"
     ACCEPTED = "gateway_accepted_total"
     LOGIN_STATE = "gateway_login_state"
     """1 for the reason that holds now (`LoginReason`), by account."""

@@ -13,6 +13,8 @@ GatewayError
 ├── NotConfigured           a setting is missing, so nobody could be allowed
 ├── SessionNotPacked        the login's files are of no use elsewhere
 ├── RequestTooLarge
+├── UnsupportedEncoding     the body is compressed
+├── IdempotencyKeyReused    the same Idempotency-Key with another request
 ├── QueueFull               every slot is taken, and the queue too
 ├── NoReadyAccount          no Lingma is connected and logged in
 │   └── LoginLost           the Lingma that was asked says that its account may not
@@ -97,6 +99,14 @@ class SessionNotPacked(GatewayError):
 
 class RequestTooLarge(GatewayError):
     fault = contract.TOO_LARGE
+
+
+class UnsupportedEncoding(GatewayError):
+    fault = contract.UNSUPPORTED_ENCODING
+
+
+class IdempotencyKeyReused(GatewayError):
+    fault = contract.IDEMPOTENCY_KEY_REUSED
 
 
 class QueueFull(GatewayError):

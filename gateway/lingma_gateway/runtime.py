@@ -24,6 +24,7 @@ from lingma_gateway.sessions.responsefile import Limits
 from lingma_gateway.sessions.responses import ResponseStore
 from lingma_gateway.sessions.source import SessionSource
 from lingma_gateway.settings import Settings
+from lingma_gateway.sharing import SharedAnswers, SharingSettings
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.turns import Turns, TurnSettings
 
@@ -189,7 +190,9 @@ async def running_services(
         responses = _response_store(settings)
         if responses is not None:
             stack.push_async_callback(responses.close)
-        yield Services(settings, pool, turns, metrics, identity, names, responses)
+        shared_answers = SharedAnswers(_sharing(settings))
+        stack.push_async_callback(shared_answers.close)
+        yield Services(settings, pool, turns, metrics, identity, names, responses, shared_answers=shared_answers)
 
 
 def _response_store(settings: Settings) -> ResponseStore | None:
@@ -197,3 +200,12 @@ def _response_store(settings: Settings) -> ResponseStore | None:
         return None
     limits = Limits(settings.responses_store_max_age, settings.responses_store_max_megabytes * _MEGABYTE)
     return ResponseStore(settings.lingma_work_dir.expanduser(), limits)
+
+
+def _sharing(settings: Settings) -> SharingSettings:
+    return SharingSettings(
+        max_answers=settings.idempotency_max_answers,
+        max_bytes=settings.idempotency_max_bytes,
+        lifetime_s=settings.idempotency_ttl_sec,
+        grace_s=settings.idempotency_grace_sec,
+    )

@@ -7,6 +7,7 @@ from lingma_gateway.lingma.models import Names
 from lingma_gateway.pool import Pool
 from lingma_gateway.sessions.responses import ResponseStore
 from lingma_gateway.settings import Settings
+from lingma_gateway.sharing import SharedAnswers
 from lingma_gateway.smoke.runner import SmokeRunner
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.telemetry.usage import UsageTotals
@@ -36,3 +37,4 @@ class Services:
     drain: Drain = field(default_factory=Drain)
     usage: UsageTotals = field(default_factory=UsageTotals)
     smoke: SmokeRunner = field(default_factory=SmokeRunner)
+    shared_answers: SharedAnswers = field(default_factory=SharedAnswers)

@@ -142,6 +142,16 @@ class Settings(BaseSettings):
     """Longest wait for a slot."""
     gateway_max_queued: int = Field(default=64, ge=0)
     """Requests that may wait for a slot; more are refused at once."""
+    idempotency_max_answers: int = Field(default=256, ge=0)
+    """Answers to requests with an `Idempotency-Key` that are kept to be joined or repeated. 0: it has no effect."""
+    idempotency_max_bytes: int = Field(default=32 * 1024 * 1024, ge=0)
+    """Bytes of those answers together; the oldest go first."""
+    idempotency_ttl_sec: float = Field(default=600.0, ge=0)
+    """How long such an answer is repeated after its end."""
+    idempotency_grace_sec: float = Field(default=10.0, ge=0)
+    """How long such an answer goes on after its client left, so that a retry finds it running."""
+    served_by_in_body: bool = False
+    """Whether JSON bodies of chat completions also carry `served_by` and `latency`, as the earlier gateway's did."""
     max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     """Largest request body."""
 

@@ -46,6 +46,8 @@ class TurnRecord:
     model: str | None = None
     usage: Usage | None = None
     started_at: float = field(default_factory=time.monotonic)
+    queued_s: float | None = None
+    """How long it waited for its slot."""
     first_event_s: float | None = None
     degraded: list[str] = field(default_factory=list)
     """Parts of the request that the model could not see, by the names of their placeholders."""
@@ -68,7 +70,10 @@ class Turns:
         """
         self._refuse_unknown(turn)
         names = self._settings.names
-        async with self._pool.slot(suits=lambda each: names.offered(turn.model, each.models)) as instance:
+        async with self._pool.slot(
+            suits=lambda each: names.offered(turn.model, each.models), key_id=record.key_id
+        ) as instance:
+            record.queued_s = time.monotonic() - record.started_at
             record.account = instance.name
             record.model = self._model(turn, instance)
             run = self._ask(turn, instance, record.model, record)

@@ -1,6 +1,7 @@
 """One request through the router."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from io import BytesIO
@@ -138,6 +139,20 @@ async def test_the_turns_of_a_conversation_stay_and_conversations_spread(two: Wo
         assert len(homes) == 1
         served |= homes
     assert served == {"alice", "bob"}
+
+
+async def test_a_retry_with_the_same_idempotency_key_finds_the_gateway_that_has_the_first_request(two: World) -> None:
+    for number in range(10):
+        body = {"messages": [{"role": "user", "content": f"question {number}"}]}
+        key = {"idempotency-key": f"key-{number}", "x-stainless-retry-count": "1"}
+        homes = set()
+        for _ in range(3):
+            async with two.post(body, **key) as answer:
+                homes.add(answer.headers["x-lingma-account"])
+        assert len(homes) == 1
+        seen = [request for name in homes for request in two.gateways[name].received][-3:]
+        assert [request.headers["idempotency-key"] for request in seen] == [f"key-{number}"] * 3
+        assert len({await request.read() for request in seen}) == 1
 
 
 async def test_a_stream_is_passed_on_chunk_by_chunk(one: World) -> None:
@@ -336,6 +351,18 @@ async def test_nothing_but_the_apis_is_forwarded(one: World, path: str) -> None:
         assert (await answer.json())["error"]["code"] == "not_found"
     async with one.client.head(one.url + "/api/hello") as answer:
         assert answer.status == 404
+    assert one.gateways["alice"].received == []
+
+
+@pytest.mark.parametrize(
+    "head", ["GET /v1/models b c HTTP/1.1\r\nHost: h", "GET /v1/models HTTP/1.1\r\nHost: h\r\ncontent-length: -1"]
+)
+async def test_what_is_no_http_is_400_in_form(one: World, head: str) -> None:
+    async with connected(one.router.client_port, f"{head}\r\n\r\n") as reader:
+        answered, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    assert b" 400 " in answered.splitlines()[0]
+    assert json.loads(body)["error"]["type"] == "invalid_request_error"
+    assert json.loads(body)["request_id"].encode() in answered
     assert one.gateways["alice"].received == []
 
 
