@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     """Secret key (SK) for `auth/login`."""
     lingma_secret_key_file: Path | None = None
     """File of the secret key; it goes first, and is read anew when it is needed."""
+    lingma_organization_id: str = ""
+    """Organization for which `auth/login` logs in an account that has several. Empty: Lingma's own choice."""
     dedicated_domain_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
     """Endpoint of a dedicated edition, set before logging in."""
     login_browser_path: Path = Path("/usr/bin/chromium")

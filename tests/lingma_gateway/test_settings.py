@@ -46,6 +46,7 @@ READ = {
     "LINGMA_ACCESS_KEY_FILE": ("/s/a", Path("/s/a")),
     "LINGMA_SECRET_KEY": ("k", SecretStr("k")),
     "LINGMA_SECRET_KEY_FILE": ("/s/k", Path("/s/k")),
+    "LINGMA_ORGANIZATION_ID": ("o1", "o1"),
     "DEDICATED_DOMAIN_URL": ("https://d.example", "https://d.example"),
     "LOGIN_BROWSER_PATH": ("/opt/chrome", Path("/opt/chrome")),
     "LOGIN_BROWSER_NO_SANDBOX": ("true", True),

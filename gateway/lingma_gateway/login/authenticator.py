@@ -46,6 +46,8 @@ class LoginSettings:
     """Whether anything but the session bundle is tried."""
     max_retry: int = 3
     dedicated_domain: str = ""
+    organization_id: str = ""
+    """Of an account with several, which one `auth/login` is for."""
     refresh: RefreshPolicy = RefreshPolicy(enabled=False, before_s=0.0)
     token_wait_s: float = 20.0
     """From an accepted `auth/login` until `auth/status` must say so, in seconds."""
@@ -252,7 +254,7 @@ class Authenticator:
                 logged_in=lambda: _logged_in(caller),
             )
             return await self._browser.log_in(errand)
-        result = await caller.request(token.LOGIN, token.login_params(way, credentials))
+        result = await caller.request(token.LOGIN, token.login_params(way, credentials, self._settings.organization_id))
         refused = token.refusal(result)
         return refused if refused is not None else await _until_logged_in(caller, self._settings.token_wait_s)
 

@@ -28,6 +28,7 @@ class Logins:
             enabled=settings.auto_login_enabled,
             max_retry=settings.auto_login_max_retry,
             dedicated_domain=settings.dedicated_domain_url,
+            organization_id=settings.lingma_organization_id,
             refresh=RefreshPolicy(settings.login_refresh_enabled, settings.login_refresh_before),
         )
 

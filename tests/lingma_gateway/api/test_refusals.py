@@ -97,6 +97,12 @@ async def test_no_route_but_the_probes_answers_a_stranger(method: str, path: str
     form(refused)
 
 
+async def test_a_stranger_is_not_told_what_is_wrong_with_a_query() -> None:
+    async with client_of(services_of()[0]) as client:
+        for path in ("/v1/responses/x?stream=x", "/v1/responses/x/input_items?limit=x", "/v1/models?limit=x"):
+            assert (await client.get(path)).status_code == 401
+
+
 @pytest.mark.parametrize("scheme", [("authorization", "Bearer "), ("authorization", "bearer  "), ("x-api-key", "")])
 @pytest.mark.parametrize(("method", "path"), CLOSED)
 async def test_every_route_takes_its_key_in_either_header(method: str, path: str, scheme: tuple[str, str]) -> None:

@@ -77,6 +77,21 @@ async def test_an_instance_with_a_token_becomes_ready_without_a_request_and_agai
     assert "s-token" not in caplog.text
 
 
+async def test_an_account_of_several_organizations_logs_in_for_the_one_that_is_set(tmp_path: Path) -> None:
+    lingma = ScriptedLingma()
+    asked: list[dict[str, Any]] = []
+
+    def log_in(params: dict[str, Any]) -> dict[str, Any]:
+        asked.append(params)
+        lingma.log_in()
+        return {"success": True}
+
+    lingma.answers["auth/login"] = log_in
+    async with watched(tmp_path, lingma, lingma_personal_token="s-token", lingma_organization_id="o2") as it:
+        await it.until(lambda health: health.ready)
+    assert [params["orgId"] for params in asked] == ["o2"]
+
+
 async def test_a_refused_token_is_told_in_the_health_report(tmp_path: Path) -> None:
     lingma = ScriptedLingma()
     lingma.answers["auth/login"] = lambda _: {"success": False, "errorCode": "E7"}

@@ -10,9 +10,8 @@ import pytest
 import yaml
 
 from lingma_gateway.conversation import Text, ToolResult
-from lingma_gateway.errors import UpstreamProtocol
-from lingma_gateway.events import PartDelta
-from lingma_gateway.lingma.updates import ANSWER, TurnReader
+from lingma_gateway.events import PartKind
+from lingma_gateway.lingma.updates import ANSWER, Anew, AnswerReader
 from lingma_gateway.tools import CallClosed, results_text
 from tests.lingma_gateway.support_tools import TOOLSETS, Part, in_chunks, in_random_chunks, parsed, parts
 
@@ -81,21 +80,25 @@ def test_markers_in_a_result_are_inert(entry: dict[str, Any]) -> None:
 OVERWRITTEN = {entry["case"]: entry for entry in entries(SPECIAL) if "overwrite" in entry}
 
 
-def answered(entry: dict[str, Any]) -> list[Part]:
-    """The parts of an answer that Lingma replaces after it was handed out."""
-    reader = TurnReader("org_auto", "")
-    pushes = [{"text": entry["output"]}, {"text": entry["overwrite"], "overwrite": True}]
-    events = [event for push in pushes for event in reader.read(ANSWER, push)]
-    return parts(parsed(TOOLSETS["auto"], [event.text for event in events if isinstance(event, PartDelta)]))
+def told(entry: dict[str, Any]) -> list[tuple[PartKind, str]] | Anew:
+    """What is read when Lingma replaces an answer of which some was told."""
+    reader = AnswerReader()
+    assert reader.read(ANSWER, {"text": entry["output"]}) == [(PartKind.TEXT, entry["output"])]
+    return reader.read(ANSWER, {"text": entry["overwrite"], "overwrite": True})
 
 
-def test_an_answer_that_takes_back_what_was_handed_out_is_an_error() -> None:
-    with pytest.raises(UpstreamProtocol):
-        answered(OVERWRITTEN["the answer is replaced by another one after a call was handed out"])
+def test_an_answer_that_takes_back_what_was_handed_out_begins_anew_which_a_stream_cannot() -> None:
+    # That a stream then breaks off is in tests/matrix: overwrite=replace.
+    entry = OVERWRITTEN["the answer is replaced by another one after a call was handed out"]
+    assert isinstance(told(entry), Anew)
 
 
 def test_an_answer_that_is_replaced_by_a_longer_one_goes_on() -> None:
-    assert answered(OVERWRITTEN["the answer is replaced by a longer one"]) == [("C", "now", [])]
+    entry = OVERWRITTEN["the answer is replaced by a longer one"]
+    rest = told(entry)
+    assert isinstance(rest, list)
+    texts = [entry["output"], *(text for _, text in rest)]
+    assert parts(parsed(TOOLSETS["auto"], texts)) == [("C", "now", [])]
 
 
 LARGE = [entry for entry in entries(SPECIAL) if "repeat" in entry]
