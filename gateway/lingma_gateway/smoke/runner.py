@@ -27,7 +27,7 @@ from lingma_gateway.tools import Grammar
 BUDGET_S = 50.0
 """For the steps; what is left of the minute is for deleting the sessions that they made."""
 TOOLS_BUDGET_S = 300.0
-"""For the step with tools, which is taken only when it is asked for: twenty questions, and one more for each mistake."""
+"""For the step with tools, if it is asked for: twenty questions, and one more for each mistake."""
 _CLEANUP_S = 4.0
 _STOPPING_S = 2.5
 """A turn that is too long is stopped; this is for waiting until it is."""
