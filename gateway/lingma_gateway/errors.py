@@ -9,6 +9,7 @@ GatewayError
 ├── NotConfigured           a setting is missing, so nobody could be allowed
 ├── SessionNotPacked        the login's files are of no use elsewhere
 ├── RequestTooLarge
+├── ClientTooSlow           the caller does not read its answer
 ├── QueueFull               every slot is taken, and the queue too
 ├── NoReadyAccount          no Lingma is connected and logged in
 │   └── LoginLost           the Lingma that was asked says that its account may not
@@ -73,6 +74,12 @@ class SessionNotPacked(GatewayError):
 
 class RequestTooLarge(GatewayError):
     fault = contract.TOO_LARGE
+
+
+class ClientTooSlow(GatewayError):
+    """More of the answer waits for the caller than may wait."""
+
+    fault = contract.REQUEST_TIMEOUT
 
 
 class QueueFull(GatewayError):

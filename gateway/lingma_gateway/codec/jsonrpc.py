@@ -1,8 +1,8 @@
 """JSON-RPC 2.0 messages. Ids are integers or strings; `"7"` and `7` name the same request, a bool names none."""
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 INVALID_REQUEST = -32600
@@ -20,8 +20,7 @@ class MessageError(ValueError):
         self.id = id
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A request (`id` is set: the peer waits for an answer) or a notification (`id` is None)."""
 
     id: Id | None
@@ -29,14 +28,12 @@ class Call:
     params: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     id: Id
     result: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Error:
+class Error(msgspec.Struct, frozen=True):
     id: Id | None
     code: int
     message: str
@@ -114,6 +111,13 @@ def encode_call(method: str, params: dict[str, Any], id: Id | None = None) -> by
 def encode_result(id: Id, result: Any) -> bytes:
     """The answer to the peer's request `id`."""
     return orjson.dumps({"jsonrpc": "2.0", "id": id, "result": result})
+
+
+def encode_acknowledgement(id: Id) -> bytes:
+    """The answer to the peer's request `id` that says nothing: there is one for each token of an answer."""
+    if isinstance(id, int):
+        return b'{"jsonrpc":"2.0","id":%d,"result":{}}' % id
+    return encode_result(id, {})
 
 
 def encode_error(id: Id, code: int, message: str) -> bytes:

@@ -77,14 +77,14 @@ async def _ask(
     try:
         answer = await connection.request("chat/ask", params, longest_s)
     except UpstreamRefused as error:
-        pushes.put(error)
+        pushes.fail(error)
     except UpstreamError as error:
         # Never answered, as some sources say, or the connection is lost, which the pushes tell too.
         event(log, "smoke_ask_unanswered", level=logging.DEBUG, error=type(error).__name__)
     else:
         heard.acknowledged_s = time.monotonic() - heard.began
         if isinstance(answer, dict) and answer.get("isSuccess") is False:
-            pushes.put(UpstreamRefused(f"chat/ask was refused: {str(answer.get('errorMessage', ''))[:200]}"))
+            pushes.fail(UpstreamRefused(f"chat/ask was refused: {str(answer.get('errorMessage', ''))[:200]}"))
 
 
 async def _stop(connection: Connection, request_id: str, heard: Heard) -> None:

@@ -112,7 +112,9 @@ def _all_of(job: Job, done: Figures) -> int:
 def _running(name: str, folder: Path) -> Iterator[Subject]:
     alone, others = processes.cores()
     with ExitStack() as stack:
-        upstream = stack.enter_context(processes.process(["-m", f"{_MODULE}.upstream"], others, folder / "upstream.out"))
+        upstream = stack.enter_context(
+            processes.process(["-m", f"{_MODULE}.upstream"], others, folder / "upstream.out")
+        )
         upstream_port = upstream.said("ports")[0]
         arguments, environment = _SERVERS[name](upstream_port, folder)
         server = stack.enter_context(processes.process(arguments, alone, folder / "server.out", environment))

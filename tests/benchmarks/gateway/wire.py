@@ -1,4 +1,4 @@
-"""What the processes of the benchmark agree on: the text of an event, the question that orders events, WebSocket frames.
+"""What the processes of the benchmark agree on: an event's text, the question that orders events, WebSocket frames.
 
 Written without a look at the gateway's codec and without the `websockets` package: it is what the gateway is measured
 against.
