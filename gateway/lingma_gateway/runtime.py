@@ -14,6 +14,7 @@ from lingma_gateway import accounts
 from lingma_gateway.accounts import Account, AccountsError, BundleSource
 from lingma_gateway.aliases import Aliases
 from lingma_gateway.identity import Identity, SidecarIdentity, StandaloneIdentity
+from lingma_gateway.lingma.exchange import Manner
 from lingma_gateway.lingma.instance import Instance, InstanceSettings, running
 from lingma_gateway.lingma.models import Names
 from lingma_gateway.lingma.process import LingmaProcess
@@ -170,12 +171,10 @@ async def running_services(
     metrics = Metrics(pool)
     names = Names(settings.default_model, Aliases.parse(settings.model_aliases))
     turn_settings = TurnSettings(
-        first_event_timeout_s=settings.first_event_timeout,
-        idle_timeout_s=settings.idle_timeout,
+        manner=Manner(settings.first_event_timeout, settings.idle_timeout, settings.chat_ask_as == "request"),
         names=names,
         reject_unknown_model=settings.unknown_model == "reject",
         locale=settings.locale,
-        ask_as_request=settings.chat_ask_as == "request",
     )
     pool.instances = tuple(instances)
     async with AsyncExitStack() as stack:

@@ -6,14 +6,17 @@ question. docs/simulator.md holds the table. Pure; a malformed directive becomes
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from lingma_sim import faults
+from lingma_sim import faults, sloppy, toolforms
 from lingma_sim.faults import Chosen, FaultError, Where
 
 MAX_CHUNKS = 10_000
 MAX_DELAY_MS = 600_000
+AUTO = "auto"
+"""The form of calls that the prompt instructed."""
 
 _LINE = re.compile(r"[ \t]*@sim(?:[ \t]+(?P<rest>.*?))?[ \t\r]*", re.DOTALL)
 
@@ -75,6 +78,38 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class CallTool:
+    """Write a call of one of the client's tools into the answer, as a model does that was told of them."""
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form of the calls of this step: a key of `toolforms.FORMS`, or `auto` for the one that was instructed."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sloppy:
+    """How the calls of this step are got wrong, until the model is asked again: a key of `sloppy.VARIANTS`."""
+
+    variant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stubborn:
+    """Get them wrong again when asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """What follows is for the next question, or for when the results of the calls before it have come."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fail:
     """End the turn with this status."""
 
@@ -121,6 +156,11 @@ Directive = (
     | Delay
     | Think
     | Tool
+    | CallTool
+    | Form
+    | Sloppy
+    | Stubborn
+    | Then
     | Fail
     | Hang
     | Crash
@@ -129,11 +169,15 @@ Directive = (
     | Unknown
 )
 
-_PLAIN: dict[str, type[WhoAmI | Recall | Model | ToolResult | Hang | Crash | Logout]] = {
+_Named = TypeVar("_Named", Tool, CallTool)
+
+_PLAIN: dict[str, type[WhoAmI | Recall | Model | ToolResult | Stubborn | Then | Hang | Crash | Logout]] = {
     "whoami": WhoAmI,
     "recall": Recall,
     "model": Model,
     "toolresult": ToolResult,
+    "stubborn": Stubborn,
+    "then": Then,
     "hang": Hang,
     "crash": Crash,
     "logout": Logout,
@@ -142,9 +186,20 @@ _PLAIN: dict[str, type[WhoAmI | Recall | Model | ToolResult | Hang | Crash | Log
 
 def parse(question: str) -> tuple[Directive, ...]:
     """The directives of the last block of `question`; empty when it has none."""
+    return parse_with_end(question)[0]
+
+
+def without(question: str) -> str:
+    """`question` without its lines of directives."""
+    return "\n".join(line for line in question.split("\n") if _LINE.fullmatch(line) is None)
+
+
+def parse_with_end(question: str) -> tuple[tuple[Directive, ...], int]:
+    """As `parse`, with the number of the line that follows the block."""
     block: list[Directive] = []
     inside = False
-    for line in question.split("\n"):
+    end = 0
+    for number, line in enumerate(question.split("\n"), 1):
         match = _LINE.fullmatch(line)
         if match is None:
             inside = False
@@ -153,7 +208,8 @@ def parse(question: str) -> tuple[Directive, ...]:
             block.clear()
             inside = True
         block.append(_directive(match["rest"] or ""))
-    return tuple(block)
+        end = number
+    return tuple(block), end
 
 
 def _directive(text: str) -> Directive:
@@ -165,40 +221,45 @@ def _directive(text: str) -> Directive:
 
 
 def _with_argument(name: str, rest: str) -> Directive | None:
-    match name:
-        case "say":
-            return Say(rest)
-        case "think":
-            return Think(rest)
-        case "chunks":
-            count = _number(rest, MAX_CHUNKS)
-            return Chunks(count) if count else None
-        case "delay":
-            delay = _number(rest, MAX_DELAY_MS)
-            return None if delay is None else Delay(delay)
-        case "fail":
-            code, _, message = rest.partition(" ")
-            number = _number(code, 99_999)
-            return None if number is None else Fail(number, message.strip())
-        case "tool":
-            return _tool(rest)
-        case "fault":
-            return _fault(rest)
-        case _:
-            return None
+    read = _READERS.get(name)
+    return None if read is None else read(rest)
 
 
-def _tool(rest: str) -> Tool | None:
+def _chunks(rest: str) -> Chunks | None:
+    count = _number(rest, MAX_CHUNKS)
+    return Chunks(count) if count else None
+
+
+def _delay(rest: str) -> Delay | None:
+    delay = _number(rest, MAX_DELAY_MS)
+    return None if delay is None else Delay(delay)
+
+
+def _fail(rest: str) -> Fail | None:
+    code, _, message = rest.partition(" ")
+    number = _number(code, 99_999)
+    return None if number is None else Fail(number, message.strip())
+
+
+def _form(rest: str) -> Form | None:
+    return Form(rest) if rest == AUTO or rest in toolforms.FORMS else None
+
+
+def _sloppy(rest: str) -> Sloppy | None:
+    return Sloppy(rest) if rest in sloppy.VARIANTS else None
+
+
+def _tool(rest: str, kind: type[_Named]) -> _Named | None:
     name, _, raw = rest.partition(" ")
     if not name:
         return None
     if not raw.strip():
-        return Tool(name)
+        return kind(name)
     try:
         parameters = json.loads(raw)
     except (json.JSONDecodeError, RecursionError):
         return None
-    return Tool(name, parameters) if isinstance(parameters, dict) else None
+    return kind(name, parameters) if isinstance(parameters, dict) else None
 
 
 def _fault(text: str) -> Fault | None:
@@ -213,3 +274,17 @@ def _number(text: str, largest: int) -> int | None:
     if not (text.isascii() and text.isdigit()) or len(text) > len(str(largest)):
         return None
     return int(text) if int(text) <= largest else None
+
+
+_READERS: dict[str, Callable[[str], Directive | None]] = {
+    "say": Say,
+    "think": Think,
+    "chunks": _chunks,
+    "delay": _delay,
+    "fail": _fail,
+    "tool": lambda rest: _tool(rest, Tool),
+    "call": lambda rest: _tool(rest, CallTool),
+    "form": _form,
+    "sloppy": _sloppy,
+    "fault": _fault,
+}

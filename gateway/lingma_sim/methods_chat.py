@@ -115,7 +115,10 @@ def plan(simulator: "Simulator", question: Ask) -> Plan:
         number = simulator.asked
         simulator.asked += 1
         return Plan(script.Script(), Values(), simulator.options.capture.turn(number))
-    written = script.write(question.question)
+    session = simulator.sessions.get(question.session_id)
+    records = session.records if session is not None else []
+    earlier = [record.question for record in records if record.request_id != question.request_id]
+    written = script.write(question.question, earlier)
     return Plan(written, simulator.faults.for_turn(written.faults))
 
 

@@ -5,19 +5,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
-from lingma_sim import directives
+from lingma_sim import toolmodel
 from lingma_sim.directives import (
+    CallTool,
     Chunks,
     Crash,
     Delay,
     Directive,
     Fail,
     Fault,
+    Form,
     Hang,
     Logout,
     Model,
     Recall,
     Say,
+    Sloppy,
+    Stubborn,
+    Then,
     Think,
     Tool,
     ToolResult,
@@ -55,11 +60,19 @@ class Facts:
     tool_reply: Any
 
 
-def write(question: str) -> Script:
-    """The script for a question. Without an answering directive the question is echoed, unless the turn fails."""
+def write(question: str, earlier: Sequence[str] = ()) -> Script:
+    """The script for a question of a session with these earlier ones.
+
+    Without an answering directive the question is echoed, unless the turn fails.
+    """
     script = Script()
-    for directive in directives.parse(question):
-        script = _with(script, directive)
+    questions = (*earlier, question)
+    step = toolmodel.step(questions)
+    if step is not None:
+        for directive in toolmodel.speaking(step).directives:
+            script = _with(script, directive)
+        if (calls := toolmodel.written(step, questions)) is not None:
+            script = replace(script, pieces=(*script.pieces, Say(calls)))
     if not script.pieces and script.ending is None:
         script = replace(script, pieces=(Say(f"echo: {question}"),))
     return script
@@ -83,6 +96,8 @@ def _with(script: Script, directive: Directive) -> Script:
             return replace(script, ending=directive)
         case Fault(chosen=chosen):
             return replace(script, faults=(*script.faults, chosen))
+        case CallTool() | Form() | Sloppy() | Stubborn() | Then():
+            return script  # `toolmodel` reads them
         case _:
             assert_never(directive)
 

@@ -1,4 +1,4 @@
-"""The ordering law as a check, and events that obey it."""
+"""The ordering law as a check, events that obey it, and texts cut into chunks."""
 
 from collections.abc import Iterable
 
@@ -63,3 +63,37 @@ _SPOKEN = (PartKind.TEXT, PartKind.REASONING)
 pieces: st.SearchStrategy[Pieces] = st.lists(st.tuples(st.sampled_from(_SPOKEN), st.text(max_size=20)), max_size=12)
 usages = st.builds(Usage, st.integers(0, 10**6), st.integers(0, 10**6), estimated=st.booleans())
 answers: st.SearchStrategy[list[StreamEvent]] = st.builds(answer, pieces, st.sampled_from(FinishReason), usages)
+
+
+def cuts(text: str) -> st.SearchStrategy[list[str]]:
+    """`text` in chunks of any size."""
+    places = st.lists(st.integers(0, len(text)), max_size=len(text)).map(sorted)
+    return places.map(lambda at: [text[i:j] for i, j in zip([0, *at], [*at, len(text)], strict=True)])
+
+
+@st.composite
+def cut_pieces(draw: st.DrawFn, whole: Pieces) -> Pieces:
+    """The same pieces, each in chunks of any size."""
+    return [(kind, chunk) for kind, text in whole for chunk in draw(cuts(text)) if chunk]
+
+
+def joined(pieces: Pieces) -> Pieces:
+    """Pieces of one kind in a row as one; without empty ones."""
+    out: Pieces = []
+    for kind, text in pieces:
+        if out and out[-1][0] is kind:
+            out[-1] = (kind, out[-1][1] + text)
+        elif text:
+            out.append((kind, text))
+    return out
+
+
+def parts_of(events: Iterable[StreamEvent]) -> Pieces:
+    """Kind and text of each part."""
+    parts: Pieces = []
+    for event in events:
+        if isinstance(event, PartStarted):
+            parts.append((event.kind, ""))
+        elif isinstance(event, PartDelta):
+            parts[-1] = (event.kind, parts[-1][1] + event.text)
+    return parts

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from lingma_sim import cli, control, directives, faults
+from lingma_sim import cli, control, directives, faults, sloppy, toolforms
 from lingma_sim.methods import METHODS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text()
@@ -22,9 +22,14 @@ def test_every_flag_of_start_is_on_the_page(capsys: pytest.CaptureFixture[str]) 
     assert [flag for flag in sorted(flags) if f"`{flag}`" not in PAGE] == []
 
 
+@pytest.mark.parametrize("name", [*toolforms.FORMS, *sloppy.VARIANTS])
+def test_every_form_and_variant_of_a_call_is_on_the_page(name: str) -> None:
+    assert f"`{name}`" in PAGE
+
+
 def test_the_directives_on_the_page_are_known() -> None:
     lines = re.findall(r"^\| `@sim ([^`]+)`", PAGE, re.MULTILINE)
-    assert len(lines) == 14
+    assert len(lines) == 19
     for line in lines:
         example = (
             line.replace("NAME[=VALUE]", "no-answer")
@@ -33,7 +38,8 @@ def test_the_directives_on_the_page_are_known() -> None:
             .replace(" N", " 1")
             .replace(" MS", " 1")
         )
-        example = "tool NAME {}" if line.startswith("tool ") else example
+        example = example.replace("FORM", "kimi").replace("VARIANT", "prose")
+        example = f"{line.split()[0]} NAME {{}}" if line.startswith(("tool ", "call ")) else example
         [directive] = directives.parse(f"@sim {example}")
         assert not isinstance(directive, directives.Unknown)
 

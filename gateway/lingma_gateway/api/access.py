@@ -18,8 +18,8 @@ from lingma_contract.errors import Dialect, dialect_of
 from lingma_contract.jsonlog import event
 from lingma_contract.names import Header
 from lingma_gateway.errors import GatewayError, NoReadyAccount
+from lingma_gateway.record import TurnRecord
 from lingma_gateway.services import Services
-from lingma_gateway.turns import TurnRecord
 
 log = logging.getLogger("lingma_gateway.access")
 

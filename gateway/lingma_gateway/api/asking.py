@@ -9,8 +9,8 @@ from lingma_gateway.api.access import Access, access_of
 from lingma_gateway.api.reply import Encoder, Reply
 from lingma_gateway.conversation import Turn
 from lingma_gateway.errors import NoReadyAccount, RequestTooLarge
+from lingma_gateway.record import TurnRecord
 from lingma_gateway.services import Services
-from lingma_gateway.turns import TurnRecord
 
 _MAX_HEADER_CHARS = 1024
 

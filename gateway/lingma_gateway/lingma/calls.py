@@ -30,19 +30,25 @@ class Ask:
     workspace: str
     """An empty folder: without one Lingma logs `workspacePath is empty` and may fail."""
     locale: str
+    session_id: str = ""
+    """The session that takes the question; empty: a new one."""
+    is_reply: bool = False
+    """Whether the session has been asked before. Simulated: an unknown id gets a new session then (low confidence)."""
+    image_urls: tuple[str, ...] = ()
+    """What `image/uploadResultNotification` named (protocol page, image/upload: medium confidence)."""
 
 
 def ask(ask: Ask, prompt: str) -> dict[str, Any]:
-    """Params of `chat/ask` for a new session in chat mode."""
+    """Params of `chat/ask` in chat mode."""
     return {
         "requestId": ask.request_id,
-        "sessionId": "",
+        "sessionId": ask.session_id,
         "sessionType": "chat",
         "chatTask": "FREE_INPUT",
         "mode": "chat",
         "source": 1,
         "stream": True,
-        "isReply": False,
+        "isReply": ask.is_reply,
         "taskDefinitionType": "system",
         "codeLanguage": "",
         # The plugin reads questionText; the earlier gateway, proven on real ones, sent all five (parity, section 4).
@@ -55,6 +61,7 @@ def ask(ask: Ask, prompt: str) -> dict[str, Any]:
             "features": [],
             "preferredLanguage": ask.locale,
             "localeLang": ask.locale,
+            **({"imageUrls": list(ask.image_urls)} if ask.image_urls else {}),
         },
         "extra": {"modelConfig": {"key": ask.model_key}, "workspacePath": ask.workspace},
         # One account serves many keys and must not remember one for another.

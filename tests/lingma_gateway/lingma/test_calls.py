@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from lingma_gateway.conversation import Message, Part, Role, Text, ToolCall, ToolResult, Turn
@@ -79,3 +81,15 @@ def test_a_tool_is_denied_and_no_result_is_invented(params: dict[str, str]) -> N
     assert denied["success"] is False
     assert denied["result"] == {}
     assert "denied" in denied["errorMessage"]
+
+
+def test_an_ask_in_a_session_is_a_reply_there() -> None:
+    params = calls.ask(replace(ASK, session_id="s-1", is_reply=True), "And now?")
+    assert (params["sessionId"], params["isReply"]) == ("s-1", True)
+    assert calls.ask(ASK, "Hello")["isReply"] is False
+
+
+def test_images_are_named_by_their_addresses_and_only_where_there_are_any() -> None:
+    params = calls.ask(replace(ASK, image_urls=("https://x/1", "https://x/2")), "What is this?")
+    assert params["chatContext"]["imageUrls"] == ["https://x/1", "https://x/2"]
+    assert "imageUrls" not in calls.ask(ASK, "Hello")["chatContext"]

@@ -1,0 +1,131 @@
+"""One question to Lingma and what it answers. A turn of a client may need several, in the same session."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lingma_contract.jsonlog import event
+from lingma_gateway.errors import GatewayError, UpstreamError
+from lingma_gateway.lingma import calls, updates
+from lingma_gateway.lingma.connection import Connection, TurnPushes
+from lingma_gateway.lingma.thinking import Piece
+from lingma_gateway.lingma.updates import Anew, AnswerReader
+
+log = logging.getLogger(__name__)
+
+CLEANUP_TIMEOUT_S = 2.0
+"""Longest wait for what ends a turn or a session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How Lingma is asked. Times in seconds; there is no limit on a whole answer."""
+
+    first_event_timeout_s: float
+    idle_timeout_s: float
+    ask_as_request: bool = False
+
+
+class Exchange:
+    """Made by `exchange`, which stops Lingma where the answer was not read to its end."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        request_id: str,
+        pushes: TurnPushes,
+        reader: AnswerReader,
+        manner: Manner,
+        overheard: Callable[[str, dict[str, Any]], None],
+    ) -> None:
+        self.request_id = request_id
+        self._connection = connection
+        self._pushes = pushes
+        self._reader = reader
+        self._manner = manner
+        self._overheard = overheard
+        self._stopped = False
+
+    @property
+    def session_id(self) -> str:
+        """Lingma's session as far as it is known: empty before the first push of a new one."""
+        return self._reader.session_id
+
+    @property
+    def finished(self) -> bool:
+        """Whether Lingma has ended its answer."""
+        return self._reader.finished
+
+    async def pieces(self) -> AsyncGenerator[list[Piece] | Anew, None]:
+        """The answer as it comes, until its end. What it says beside the answer goes to `overheard`.
+
+        Raises:
+            GatewayError: it was refused, broke off, or fell silent.
+        """
+        timeout_s, waited_for = self._manner.first_event_timeout_s, "answer"
+        while not self._reader.finished:
+            method, params = await self._pushes.next(timeout_s, waited_for)
+            timeout_s, waited_for = self._manner.idle_timeout_s, "more of its answer"
+            if method in updates.TOOL_METHODS or method == updates.STEP:
+                self._overheard(method, params)
+            produced = self._reader.read(method, params)
+            if produced:
+                yield produced
+
+    async def stop(self) -> None:
+        """Tell Lingma to stop, once, without letting a lost connection hide why."""
+        if self._stopped or self._reader.finished:
+            return
+        self._stopped = True
+        params = calls.stop(self.request_id, self.session_id)
+        request = self._connection.request("chat/stop", params, CLEANUP_TIMEOUT_S)
+        try:
+            await asyncio.shield(asyncio.ensure_future(request))
+        except UpstreamError as error:
+            event(log, "lingma_stop_failed", level=logging.WARNING, reason=str(error)[:200])
+
+    async def settle(self) -> None:
+        """Stop, and wait for the end that Lingma then tells, so that its session can take another question.
+
+        One that does not tell it in time is asked all the same.
+        """
+        await self.stop()
+        try:
+            async with asyncio.timeout(CLEANUP_TIMEOUT_S):
+                while not self._reader.finished:
+                    self._reader.read(*await self._pushes.next(CLEANUP_TIMEOUT_S, "end of its answer"))
+        except (GatewayError, TimeoutError) as error:
+            event(log, "lingma_not_settled", level=logging.DEBUG, error=type(error).__name__)
+
+    def observe_rest(self) -> None:
+        """Learn the session's id from what came in the meantime: a turn may end before its first push was read."""
+        for _, params in self._pushes.arrived():
+            self._reader.observe(params)
+
+
+@asynccontextmanager
+async def exchange(
+    connection: Connection,
+    ask: calls.Ask,
+    prompt: str,
+    manner: Manner,
+    overheard: Callable[[str, dict[str, Any]], None],
+) -> AsyncIterator[Exchange]:
+    """Ask; at the end of the block Lingma is stopped if it still answers.
+
+    Raises:
+        GatewayError: it could not be asked.
+    """
+    reader = AnswerReader(ask.session_id)
+    with connection.turn(ask.request_id) as pushes:
+        running = Exchange(connection, ask.request_id, pushes, reader, manner, overheard)
+        try:
+            await connection.ask(calls.ask(ask, prompt), pushes, as_request=manner.ask_as_request)
+            yield running
+        finally:
+            if not running.finished:
+                await running.stop()
+                running.observe_rest()
