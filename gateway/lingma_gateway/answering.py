@@ -52,7 +52,9 @@ class Answering:
         self._complete: Message | None = None
         prompt = calls.prompt(place.turn)
         self._prompt = prompt
-        self._begin: Callable[[], Answer] = lambda: Answer(place.model, request_tokens(place.turn), Limits.of(place.turn))
+        self._begin: Callable[[], Answer] = lambda: Answer(
+            place.model, request_tokens(place.turn), Limits.of(place.turn)
+        )
         self._answer = self._begin()
 
     @property

@@ -7,6 +7,8 @@ failure is an exception, never an event. `PartSequencer` enforces it, so that en
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 
 class PartKind(StrEnum):
     """What a part of an answer is."""
@@ -80,8 +82,9 @@ class PartStarted:
     """A `Call` for TOOL_CALL, a `Result` for TOOL_RESULT, None for the others."""
 
 
-@dataclass(frozen=True, slots=True)
-class PartDelta:
+class PartDelta(msgspec.Struct, frozen=True, gc=False):
+    """There is one for each token: a Struct is made in a fifth of the time."""
+
     index: int
     kind: PartKind
     text: str
@@ -117,11 +120,10 @@ class PartSequencer:
         """Events for one piece of text or reasoning. An empty one produces nothing: empty chunks are normal."""
         if not text:
             return []
-        events: list[StreamEvent] = []
-        if self._open is None or self._open[1] is not kind:
-            events = self._begin(kind, None)
-        assert self._open is not None
-        events.append(PartDelta(self._open[0], kind, text))
+        if self._open is not None and self._open[1] is kind:
+            return [PartDelta(self._open[0], kind, text)]
+        events = self._begin(kind, None)
+        events.append(PartDelta(self._next - 1, kind, text))
         return events
 
     def begin(self, head: Call | Result) -> list[StreamEvent]:

@@ -42,6 +42,29 @@ class Error(msgspec.Struct, frozen=True):
 Message = Call | Result | Error
 
 
+class KnownCall(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A call of a form that is known beforehand, so that only the fields that are needed are read.
+
+    Subclasses name them: `method` as a Literal, `params` as a Struct.
+    """
+
+    id: int | None = None
+
+
+class KnownCalls:
+    """Reads the calls of one form."""
+
+    def __init__(self, form: type[KnownCall]) -> None:
+        self._decode = msgspec.json.Decoder(form).decode
+
+    def read(self, body: bytes) -> KnownCall | None:
+        """The call in one frame; None for whatever has not the form, which `parse` understands or refuses."""
+        try:
+            return self._decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+
+
 def correlation(id: Id) -> str:
     """The form in which ids are compared."""
     return str(id)
@@ -113,11 +136,9 @@ def encode_result(id: Id, result: Any) -> bytes:
     return orjson.dumps({"jsonrpc": "2.0", "id": id, "result": result})
 
 
-def encode_acknowledgement(id: Id) -> bytes:
+def encode_acknowledgement(id: int) -> bytes:
     """The answer to the peer's request `id` that says nothing: there is one for each token of an answer."""
-    if isinstance(id, int):
-        return b'{"jsonrpc":"2.0","id":%d,"result":{}}' % id
-    return encode_result(id, {})
+    return b'{"jsonrpc":"2.0","id":%d,"result":{}}' % id
 
 
 def encode_error(id: Id, code: int, message: str) -> bytes:

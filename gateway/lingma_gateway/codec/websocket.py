@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 _TEXT, _BINARY = 0x81, 0x82
 """First bytes of a message's only frame; the opcode of a fragment or a control frame is another."""
-_FINAL, _OPCODE, _CONTROL = 0x80, 0x0F, 0x08
+_FINAL, _CONTROL = 0x80, 0x08
 _LENGTH_IN_2, _LENGTH_IN_8 = 126, 127
 _MASKED = 0x80
 _KEY_BYTES = 4
@@ -26,7 +26,7 @@ class FrameSplitter:
     """Splits what a server sends into frames, however the bytes were cut."""
 
     def __init__(self, max_bytes: int) -> None:
-        """A frame that says it is longer than `max_bytes` is not waited for."""
+        """A frame that says it is longer than `max_bytes` is not waited for: the library refuses it."""
         self._max_bytes = max_bytes
         self._held = bytearray()
         """A frame that has begun and not ended."""
@@ -47,26 +47,25 @@ class FrameSplitter:
             self._held.clear()
         found: list[bytes | Other] = []
         start, size = 0, len(data)
-        while start < size and not self._astray:
+        while start < size:
             begin, end = _payload(data, start, size)
-            if end - begin > self._max_bytes:
-                self._astray, end = True, size
-            elif end > size:
-                self._held += data[start:]
-                self._wanted = end - start
+            if end > size:
+                if end - begin > self._max_bytes:
+                    self._astray = True
+                    found.append(Other(data[start:]))
+                else:
+                    self._held += data[start:]
+                    self._wanted = end - start
                 break
-            found.append(self._frame(data, start, begin, end))
+            first = data[start]
+            if (first == _TEXT or first == _BINARY) and not (self._in_fragments or data[start + 1] & _MASKED):
+                found.append(data[begin:end])
+            else:
+                if not first & _CONTROL:
+                    self._in_fragments = not first & _FINAL
+                found.append(Other(data[start:end]))
             start = end
         return found
-
-    def _frame(self, data: bytes, start: int, begin: int, end: int) -> bytes | Other:
-        first = data[start]
-        plain = (first == _TEXT or first == _BINARY) and not data[start + 1] & _MASKED
-        if plain and not self._in_fragments and not self._astray:
-            return data[begin:end]
-        if not first & _CONTROL:
-            self._in_fragments = not first & _FINAL
-        return Other(data[start:end])
 
 
 def _payload(data: bytes, start: int, size: int) -> tuple[int, int]:
@@ -78,6 +77,8 @@ def _payload(data: bytes, start: int, size: int) -> tuple[int, int]:
     if begin > size:
         return begin, begin
     length = data[start + 1]
+    if length < _LENGTH_IN_2:
+        return begin, begin + length
     mask = _KEY_BYTES if length & _MASKED else 0
     length &= ~_MASKED
     width = {_LENGTH_IN_2: 2, _LENGTH_IN_8: 8}.get(length, 0)

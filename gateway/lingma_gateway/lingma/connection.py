@@ -10,7 +10,7 @@ from lingma_contract.jsonlog import event
 from lingma_contract.masking import without_secrets
 from lingma_gateway.codec.frames import MAX_BODY_BYTES, FrameError
 from lingma_gateway.codec.jsonrpc import INVALID_REQUEST, Id
-from lingma_gateway.codec.session import Inbound, Malformed, Push, Refusal, Reply, RpcSession, Stray
+from lingma_gateway.codec.session import Heard, Malformed, Push, Refusal, Reply, RpcSession, Stray
 from lingma_gateway.errors import UpstreamLost, UpstreamRefused, UpstreamTimeout
 from lingma_gateway.lingma import calls, updates
 from lingma_gateway.lingma.pushes import TurnPushes
@@ -24,17 +24,17 @@ PushListener = Callable[[str, dict[str, Any]], None]
 
 _ACKNOWLEDGE_EVERY_S = 0.001
 """Shortest time between two writes that only acknowledge text of answers: under load many leave in one."""
-_TEXT_METHODS = frozenset({updates.ANSWER, updates.THINK})
 _LOST = "the connection to Lingma is lost"
 
 
 class Connection:
     """Made by `open_connection`. All methods belong to one event loop."""
 
-    def __init__(self, rpc_timeout_s: float, on_push: PushListener) -> None:
+    def __init__(self, rpc_timeout_s: float, on_push: PushListener, *, whole: bool = False) -> None:
+        """`whole`: every push comes with all its params, as those need it who look at what Lingma sends."""
         self._rpc_timeout_s = rpc_timeout_s
         self._on_push = on_push
-        self._session = RpcSession()
+        self._session = RpcSession(None if whole else updates.Spoken)
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self._turns: dict[str, TurnPushes] = {}
         self._lost: UpstreamLost | None = None
@@ -156,7 +156,10 @@ class Connection:
             for message in messages:
                 found = self._session.receive(message)
                 for inbound in found:
-                    self._handle(inbound, len(message) // len(found))
+                    if isinstance(inbound, Heard):
+                        self._hear(inbound, len(message) // len(found))
+                    else:
+                        self._handle(inbound, len(message) // len(found))
         except FrameError as error:
             self._socket.stop_reading()
             self._closed(str(error))
@@ -178,7 +181,15 @@ class Connection:
             self._sending.cancel()
         self.ended.set_result(None)
 
-    def _handle(self, inbound: Inbound, size: int) -> None:
+    def _hear(self, heard: Heard, size: int) -> None:
+        call = heard.call
+        assert isinstance(call, updates.Spoken)
+        if heard.answer is not None:
+            self._unsent.append(heard.answer)
+        if (turn := self._turns.get(call.params.request_id)) is not None:
+            turn.put(call, size)
+
+    def _handle(self, inbound: Push | Reply | Refusal | Stray | Malformed, size: int) -> None:
         match inbound:
             case Push():
                 self._handle_push(inbound, size)
@@ -203,7 +214,7 @@ class Connection:
             self._acknowledge(push.id, push, ours=turn is not None)
         if turn is not None:
             self.finished_turns += push.method == updates.FINISH
-            turn.put(push.method, push.params, size)
+            turn.put((push.method, push.params), size)
             if updates.asks_approval(push.method, push.params):
                 self._tell_at_once("tool/call/approve", calls.denied_approval(push.params))
         elif request_id is None:
@@ -211,15 +222,13 @@ class Connection:
 
     def _acknowledge(self, id: Id, push: Push, *, ours: bool) -> None:
         """Answer at once, whatever the method: an unanswered push stalls Lingma, and a refusal may end a turn."""
-        if push.method in _TEXT_METHODS:
-            self._unsent.append(self._session.acknowledge(id))
-        elif push.method != updates.INVOKE:
-            self._answer(self._session.acknowledge(id))
+        if push.method != updates.INVOKE:
+            self._answer(self._session.answer(id, {}))
         elif not ours:
             # A call that belongs to another client of the same Lingma is that client's to answer.
             self._session.leave(id)
         elif push.params.get("async") is True:
-            self._answer(self._session.acknowledge(id))
+            self._answer(self._session.answer(id, {}))
             self._tell_at_once("tool/invokeResult", calls.denied_tool(push.params))
         else:
             self._answer(self._session.answer(id, calls.denied_tool(push.params)))
@@ -267,7 +276,7 @@ def _taken_note_of(reply: "asyncio.Future[Any]") -> None:
 
 @asynccontextmanager
 async def open_connection(
-    port: int, *, process_id: int | None, rpc_timeout_s: float, on_push: PushListener
+    port: int, *, process_id: int | None, rpc_timeout_s: float, on_push: PushListener, whole: bool = False
 ) -> AsyncIterator[tuple[Connection, "asyncio.Future[None]"]]:
     """An initialized connection to the Lingma on loopback at `port`, and the future that is done when it is lost.
 
@@ -275,7 +284,7 @@ async def open_connection(
         UpstreamLost: nothing listens there, or it is no WebSocket.
         UpstreamError: `initialize` failed.
     """
-    connection = Connection(rpc_timeout_s, on_push)
+    connection = Connection(rpc_timeout_s, on_push, whole=whole)
     await connection.open(port)
     try:
         connection.server = await connection.request("initialize", calls.initialize(process_id))

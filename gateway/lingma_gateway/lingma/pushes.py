@@ -5,8 +5,7 @@ from typing import Any
 
 from lingma_gateway.errors import ClientTooSlow, GatewayError, UpstreamTimeout
 from lingma_gateway.lingma import refusals
-
-Pushed = tuple[str, dict[str, Any]]
+from lingma_gateway.lingma.updates import Pushed
 
 MAX_WAITING_BYTES = 8 * 1024 * 1024
 """Of pushes that a turn has not taken, as they came over the wire: some 28,000 tokens that a client is behind."""
@@ -32,7 +31,7 @@ class TurnPushes:
         self._silence_s, self._waited_for = 0.0, ""
         self._timer: asyncio.TimerHandle | None = None
 
-    def put(self, method: str, params: dict[str, Any], size: int = 0) -> None:
+    def put(self, pushed: Pushed, size: int = 0) -> None:
         """One more, of `size` bytes. Never waits."""
         if self._failure is not None:
             return
@@ -41,7 +40,7 @@ class TurnPushes:
             self._arrived.clear()
             self.fail(ClientTooSlow(f"the answer was not read: {self._max_waiting_bytes} bytes of it were waiting"))
             return
-        self._arrived.append((method, params))
+        self._arrived.append(pushed)
         self._wake()
 
     def fail(self, error: GatewayError) -> None:

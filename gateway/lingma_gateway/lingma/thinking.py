@@ -27,7 +27,10 @@ class ThinkingSplitter:
     def feed(self, text: str) -> list[Piece]:
         """The pieces that `text` completes."""
         if not self._held and "`" not in text:
-            return self._take(text)
+            if not text:
+                return []
+            self._at_line_start = text[-1] == "\n"
+            return [(self._kind, text)]
         text, self._held = self._held + text, ""
         pieces: list[Piece] = []
         while text:

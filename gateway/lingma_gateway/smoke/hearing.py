@@ -63,8 +63,9 @@ async def _listen(
     deadline = heard.began + longest_s
     while heard.finish is None:
         left_s = max(0.01, deadline - time.monotonic())
-        method, params = await pushes.next(left_s, "end of the answer" if heard.methods else "answer")
-        heard.note(method, params, time.monotonic())
+        pushed = await pushes.next(left_s, "end of the answer" if heard.methods else "answer")
+        assert isinstance(pushed, tuple), "the connection of the self-check gives every push whole"
+        heard.note(*pushed, time.monotonic())
         if heard.stopped is None and heard.finish is None and stop_when(heard):
             await _stop(connection, request_id, heard)
             deadline = min(deadline, time.monotonic() + _STOP_TIMEOUT_S)

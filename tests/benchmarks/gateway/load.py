@@ -76,7 +76,7 @@ class Window:
         self.end: tuple[Clock, int] | None = None
         self.resident_kib = 0
         self.delays = array("q")
-        """Nanoseconds; of the events in between."""
+        """Microseconds; of the events in between."""
 
     @property
     def open(self) -> bool:
@@ -100,10 +100,10 @@ class Stream(asyncio.Protocol):
         self._body = body
         self._window = window
         self._rest = b""
-        self._asked_ns = 0
-        self.first_byte_ns = 0
+        self._asked_us = 0
+        self.first_byte_us = 0
         """After the request was sent."""
-        self.first_delay_ns = 0
+        self.first_delay_us = 0
         """That the first event gained."""
         self.received = 0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -113,16 +113,16 @@ class Stream(asyncio.Protocol):
 
     def ask(self) -> None:
         """Send the question."""
-        self._asked_ns = wire.now_ns()
+        self._asked_us = wire.now_us()
         self.transport.write(self._body)
 
     def data_received(self, data: bytes) -> None:
-        now = wire.now_ns()
-        if not self.first_byte_ns:
+        now = wire.now_us()
+        if not self.first_byte_us:
             if b" 200 " not in data[:20]:
                 self.ended.set_exception(RuntimeError(f"not answered: {data[:600]!r}"))
                 return
-            self.first_byte_ns = now - self._asked_ns
+            self.first_byte_us = now - self._asked_us
         if self._rest:
             data = self._rest + data
         # What has not ended yet is looked at when it has: an event ends with an empty line.
@@ -142,7 +142,7 @@ class Stream(asyncio.Protocol):
         if window.open:
             window.delays.extend(delays)
         if not self.received:
-            self.first_delay_ns = delays[0]
+            self.first_delay_us = delays[0]
             window.one_more_runs()
         self.received += len(delays)
 
@@ -238,15 +238,14 @@ def _in_window(window: Window) -> dict[str, object]:
 
 
 def _firsts(clients: Sequence[Stream]) -> dict[str, object]:
-    first_bytes = [client.first_byte_ns for client in clients]
-    return _quantiles("first_byte", first_bytes) | _quantiles("first_event_delay", [c.first_delay_ns for c in clients])
+    first_bytes = [client.first_byte_us for client in clients]
+    return _quantiles("first_byte", first_bytes) | _quantiles("first_event_delay", [c.first_delay_us for c in clients])
 
 
-def _quantiles(name: str, nanoseconds: Sequence[int]) -> dict[str, object]:
-    ordered = sorted(nanoseconds)
+def _quantiles(name: str, microseconds: Sequence[int]) -> dict[str, object]:
+    ordered = sorted(microseconds)
     return {
-        f"{name}_p{percent}_us": ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] / 1000
-        for percent in (50, 99)
+        f"{name}_p{percent}_us": ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] for percent in (50, 99)
     }
 
 

@@ -39,7 +39,7 @@ class Answer:
         fields = {**ids, "text": "TEXT", "overwrite": False, "isFiltered": False, "timestamp": 0, "extra": extra}
         push = {"jsonrpc": "2.0", "id": 1000000000, "method": "chat/answer", "params": {**fields}}
         body = orjson.dumps(push).replace(b"1000000000", b"%d").replace(b"TEXT", wire.TEXT.encode())
-        length = len(body % (1000000000, wire.now_ns()))
+        length = len(body % (1000000000, wire.now_us()))
         self._template = b"Content-Length: %d\r\n\r\n" % length + body
         finish = {**ids, "reason": "success", "statusCode": 200, "fullAnswer": "", "extra": extra}
         self._finish = orjson.dumps({"jsonrpc": "2.0", "method": "chat/finish", "params": finish})
@@ -47,7 +47,7 @@ class Answer:
     def push(self, id: int) -> bytes:
         """The next event, as a message."""
         self.sent += 1
-        return wire.text_frame(self._template % (id, wire.now_ns()))
+        return wire.text_frame(self._template % (id, wire.now_us()))
 
     @property
     def told(self) -> bool:

@@ -13,6 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from lingma_gateway.codec.frames import FrameDecoder, encode_frame
 from lingma_gateway.errors import QuotaExceeded, UpstreamLost, UpstreamRefused, UpstreamTimeout
 from lingma_gateway.lingma.connection import Connection, open_connection
+from lingma_gateway.lingma.updates import Pushed, Spoken
 
 SECONDS = 5.0
 Message = dict[str, Any]
@@ -67,6 +68,11 @@ async def connected(
             yield lingma, connection
 
 
+def text(pushed: Pushed) -> str:
+    assert isinstance(pushed, Spoken)
+    return pushed.params.text
+
+
 @pytest.mark.parametrize("process_id", [None, 7])
 async def test_initialize_is_an_object_and_process_id_null_when_attached(process_id: int | None) -> None:
     async with connected(process_id) as (lingma, _):
@@ -110,7 +116,7 @@ async def test_acknowledgements_do_not_wait_for_the_reader_of_a_turn() -> None:
             for number in range(500):
                 await lingma.push("chat/answer", number, requestId="r", text=str(number))
                 assert (await lingma.next())["id"] == number
-            texts = [(await pushes.next(SECONDS, "answer"))[1]["text"] for _ in range(500)]
+            texts = [text(await pushes.next(SECONDS, "answer")) for _ in range(500)]
     assert texts == [str(number) for number in range(500)]
 
 
@@ -213,7 +219,7 @@ async def test_an_ask_is_a_notification_or_a_request_whose_reply_is_not_waited_f
             await connection.ask({"requestId": "r"}, pushes, as_request=True)
             assert "id" in await lingma.next()
             await lingma.push("chat/answer", requestId="r")
-            assert (await pushes.next(SECONDS, "answer"))[0] == "chat/answer"
+            assert text(await pushes.next(SECONDS, "answer")) == ""
         assert connection.under_way == 0
 
 
@@ -242,7 +248,7 @@ async def test_a_reply_that_accepts_an_ask_is_no_event_of_the_turn() -> None:
             await connection.ask({"requestId": "r"}, pushes, as_request=True)
             await lingma.say({"id": (await lingma.next())["id"], "result": {"isSuccess": True, "errorCode": ""}})
             await lingma.push("chat/finish", requestId="r")
-            assert (await pushes.next(SECONDS, "answer"))[0] == "chat/finish"
+            assert await pushes.next(SECONDS, "answer") == ("chat/finish", {"requestId": "r"})
 
 
 async def test_a_port_where_nothing_listens_is_a_lost_connection() -> None:
