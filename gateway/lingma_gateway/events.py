@@ -112,6 +112,8 @@ StreamEvent = Started | PartStarted | PartDelta | PartEnded | Finished
 class PartSequencer:
     """Turns pieces that may change kind at any time into parts that obey the ordering law."""
 
+    __slots__ = ("_next", "_open")
+
     def __init__(self) -> None:
         self._next = 0
         self._open: tuple[int, PartKind] | None = None

@@ -116,10 +116,10 @@ class Reply(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_answer(self, send: Send) -> None:
-        body = b""
+        body, encode = b"", self._encoder.encode
         async with aclosing(self._run) as produced:
             async for events in produced:
-                data = b"".join(map(self._encoder.encode, events))
+                data = encode(events[0]) if len(events) == 1 else b"".join(map(encode, events))
                 if data and self._streaming:
                     await self._write(send, data)
                 body = data
@@ -130,6 +130,13 @@ class Reply(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _write(self, send: Send, data: bytes) -> None:
+        if self._begun and not self._writing.locked():
+            # As nearly always: past the lock, which costs as much as the rest, and past the layers of the framework.
+            self._last_write = time.monotonic()
+            await (self._access.send or send)(
+                {"type": "http.response.body", "body": data, "more_body": self._streaming}
+            )
+            return
         async with self._writing:
             self._last_write = time.monotonic()
             if not self._begun:

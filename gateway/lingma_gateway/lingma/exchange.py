@@ -32,6 +32,8 @@ class Manner:
 class Exchange:
     """Made by `exchange`, which stops Lingma where the answer was not read to its end."""
 
+    __slots__ = ("_connection", "_manner", "_overheard", "_pushes", "_reader", "_stopped", "request_id")
+
     def __init__(
         self,
         connection: Connection,

@@ -18,6 +18,21 @@ class TurnPushes:
     has not read waits here, up to MAX_WAITING_BYTES; beyond them its turn ends.
     """
 
+    __slots__ = (
+        "_armed_s",
+        "_arrived",
+        "_deadline",
+        "_failure",
+        "_loop",
+        "_max_waiting_bytes",
+        "_silence_s",
+        "_timer",
+        "_waited_for",
+        "_waiter",
+        "_waiting_bytes",
+        "asked",
+    )
+
     def __init__(self, max_waiting_bytes: int = MAX_WAITING_BYTES) -> None:
         self.asked: int | None = None
         """Id of the `chat/ask`, where it was sent as a request."""
@@ -30,6 +45,7 @@ class TurnPushes:
         self._deadline = 0.0
         self._silence_s, self._waited_for = 0.0, ""
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_s = 0.0
 
     def put(self, pushed: Pushed, size: int = 0) -> None:
         """One more, of `size` bytes. Never waits."""
@@ -41,7 +57,8 @@ class TurnPushes:
             self.fail(ClientTooSlow(f"the answer was not read: {self._max_waiting_bytes} bytes of it were waiting"))
             return
         self._arrived.append(pushed)
-        self._wake()
+        if (waiter := self._waiter) is not None and not waiter.done():
+            waiter.set_result(None)
 
     def fail(self, error: GatewayError) -> None:
         """There will be no more. What is here already can still be taken; the first error counts."""
@@ -70,7 +87,12 @@ class TurnPushes:
             GatewayError: the connection was lost, or the call itself was refused.
         """
         if not self._arrived and self._failure is None:
-            await self._wait(timeout_s, waited_for)
+            self._measure_silence(timeout_s, waited_for)
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
         if not self._arrived:
             assert self._failure is not None
             raise self._failure
@@ -88,20 +110,16 @@ class TurnPushes:
             self._timer.cancel()
             self._timer = None
 
-    async def _wait(self, timeout_s: float, waited_for: str) -> None:
+    def _measure_silence(self, timeout_s: float, waited_for: str) -> None:
         self._deadline = self._loop.time() + timeout_s
         self._silence_s, self._waited_for = timeout_s, waited_for
         # One timer for the whole turn: it is moved when it fires too early, not for each push.
-        if self._timer is None or self._timer.when() > self._deadline:
+        if self._timer is None or timeout_s < self._armed_s:
             self._arm()
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
 
     def _arm(self) -> None:
         self.close()
+        self._armed_s = self._silence_s
         self._timer = self._loop.call_at(self._deadline, self._look_at_the_time)
 
     def _look_at_the_time(self) -> None:

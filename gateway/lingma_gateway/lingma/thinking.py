@@ -19,6 +19,8 @@ Piece = tuple[PartKind, str]
 class ThinkingSplitter:
     """Splits text into answer and reasoning, however it is cut. Holds back only what may be part of a fence."""
 
+    __slots__ = ("_at_line_start", "_held", "_kind")
+
     def __init__(self) -> None:
         self._held = ""
         self._kind = PartKind.TEXT

@@ -58,6 +58,8 @@ class Anew:
 class AnswerReader:
     """Reads the pushes of one ask, in order."""
 
+    __slots__ = ("_answer", "_thinking", "_thoughts", "finished", "session_id")
+
     def __init__(self, session_id: str = "") -> None:
         self._thinking = ThinkingSplitter()
         self._answer: list[str] = []
