@@ -74,6 +74,13 @@ same wait for Retry-After instead of asking an account again and again that is l
 SESSION_NOT_PACKED = Fault(500, "server_error", "api_error", code="session_not_packed", retryable=True)
 INTERNAL = Fault(500, "server_error", "api_error", code="internal_error", retryable=True)
 UPSTREAM_FAILED = Fault(502, "upstream_error", "api_error", code="upstream_error", retryable=True)
+OUTPUT_INVALID = Fault(502, "upstream_error", "api_error", code="output_invalid")
+"""The model did not give the form that the request asks for, asked twice. A client that repeats the request blindly
+pays two answers each time, so SDKs are told not to."""
+TOOL_CALL_MISSING = Fault(502, "upstream_error", "api_error", code="tool_call_missing")
+"""The model called no tool where the request demands a call, asked twice; as `OUTPUT_INVALID`."""
+TOOL_CALL_INVALID = Fault(502, "upstream_error", "api_error", code="tool_call_invalid")
+"""The model began a call of a tool and could not complete it, asked twice; as `OUTPUT_INVALID`."""
 NO_READY_ACCOUNT = Fault(
     503, "service_unavailable", "overloaded_error", code="no_ready_account", anthropic_status=529, retryable=True
 )

@@ -69,6 +69,8 @@ class InstanceHealth:
     reason: LoginReason
     message: str
     """A sentence for the person who runs it: what is wrong and what to do."""
+    captured: str | None = None
+    """Digest of the login that was captured last, where Lingma changed the one it was given."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -79,6 +81,7 @@ class InstanceHealth:
             "logged_in": self.logged_in,
             "reason": self.reason.value,
             "message": self.message,
+            "captured": self.captured,
         }
 
 
@@ -135,6 +138,7 @@ def _instance(where: str, item: object) -> InstanceHealth:
         logged_in=_field(item, "logged_in", bool, where),
         reason=_member(item, "reason", LoginReason, where),
         message=_field(item, "message", str, where),
+        captured=None if item.get("captured") is None else _field(item, "captured", str, where),
     )
 
 

@@ -43,7 +43,9 @@ class Annotation(StrEnum):
     SESSION_HASH = "lingma.dev/session-hash"
     """On the pod template: keyed hash of the user's bundle, so that a changed bundle rolls the pod."""
     DERIVED_FROM = "lingma.dev/derived-from"
-    """On Secret `<account>-session`: digest of the user's bundle that the captured session derives from."""
+    """On the captured session's Secret: digest of the user's bundle that it derives from; empty: there was none."""
+    CAPTURED = "lingma.dev/captured"
+    """On the captured session's Secret: digest of the session."""
     DESIRED_HASH = "lingma.dev/desired-hash"
     """On a child: hash of what was last applied, so that an unchanged child is not sent again."""
 
@@ -74,6 +76,9 @@ class Header(StrEnum):
     """Answer: request fields that had no effect."""
     DEGRADED = "x-lingma-degraded"
     """Answer: parts of the request that the model could not see."""
+    RETRIES = "x-lingma-retries"
+    """Answer: how often the model was asked again, because its answer had not the form that it must have. Absent:
+    never, or the head had been sent before."""
     KEY_ID = "x-lingma-key-id"
     """Router to gateway: the name of the client's API key."""
     REASON = "x-lingma-reason"
@@ -99,6 +104,8 @@ class Env(StrEnum):
     """Gateway: folder of Secret `<account>-gateway` (files named by `Credential`)."""
     BUNDLE_FILE = "LINGMA_SESSION_BUNDLE_FILE"
     """Gateway and its `session restore`: the mounted session bundle."""
+    CAPTURED_DIR = "LINGMA_CAPTURED_DIR"
+    """Gateway and its `session restore`: folder of the captured session's Secret."""
     DRAIN_SECONDS = "LINGMA_DRAIN_SECONDS"
     """Gateway and router: seconds that streams in flight may take to finish after SIGTERM."""
     API_KEYS_DIR = "LINGMA_API_KEYS_DIR"
@@ -118,6 +125,7 @@ class Path:
     CREDENTIALS = "/var/run/lingma/credentials"
     BUNDLE_DIR = "/var/run/lingma/bundle"
     BUNDLE = "/var/run/lingma/bundle/bundle"
+    CAPTURED_DIR = "/var/run/lingma/captured"
     API_KEYS = "/var/run/lingma/api-keys"
     MASTER = "/var/run/lingma/master"
 
@@ -146,7 +154,9 @@ class MasterKey(StrEnum):
 
 
 BUNDLE_KEY = "bundle"
-"""Default key of the user's session Secret."""
+"""Default key of the user's session Secret, and the key of the captured one."""
+DERIVED_FROM_KEY = "derived-from"
+"""Key of the captured session's Secret, as its annotation: a mounted file is all that a pod sees of a Secret."""
 
 UID = 65532
 """User and group of every container."""
@@ -157,9 +167,9 @@ def children_name(account: str) -> str:
     return f"{account}-gateway"
 
 
-def session_secret_name(account: str) -> str:
-    """Name of the Secret that holds the captured session."""
-    return f"{account}-session"
+def captured_secret_name(account: str) -> str:
+    """Name of the Secret that holds the captured session. Not `<account>-session`, as people call their own."""
+    return f"{account}-gateway-session"
 
 
 MAX_ACCOUNT_NAME = 44
@@ -176,6 +186,14 @@ class Metric(StrEnum):
     FIRST_TOKEN_SECONDS = "gateway_time_to_first_token_seconds"
     TOKENS = "gateway_tokens_total"
     TOOL_EVENTS = "gateway_tool_events_total"
+    RETRIES = "gateway_retries_total"
+    """Times that a model was asked again within a turn, by what was wrong with its answer."""
+    SESSIONS_KEPT = "gateway_sessions_kept"
+    """Sessions of Lingma's that a conversation may go on in."""
+    SESSION_REUSE = "gateway_session_reuse_total"
+    """Turns by `outcome`: `hit`, or why the turn got a new session (docs/gateway.md, Session reuse)."""
+    SESSIONS_DROPPED = "gateway_sessions_dropped_total"
+    """Sessions that were given up, by `reason`."""
     QUEUED = "gateway_queued"
     ACCEPTED = "gateway_accepted_total"
     LOGIN_STATE = "gateway_login_state"

@@ -4,14 +4,15 @@ session of Lingma's and in the slot that the turn holds.
 
 import logging
 import uuid
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lingma_contract.jsonlog import event
-from lingma_gateway.answers.answer import Answer, Limits
-from lingma_gateway.conversation import Message, Role, Text
+from lingma_gateway.answers.answer import Answer, Ended, Wanted
+from lingma_gateway.answers.asking_again import Again
+from lingma_gateway.conversation import Message, Role
 from lingma_gateway.errors import UpstreamProtocol
 from lingma_gateway.events import FinishReason, StreamEvent, Usage
 from lingma_gateway.lingma import calls, updates, usagelog
@@ -19,10 +20,13 @@ from lingma_gateway.lingma.exchange import Exchange, Manner, exchange
 from lingma_gateway.lingma.instance import Instance
 from lingma_gateway.lingma.thinking import Piece
 from lingma_gateway.lingma.updates import Anew
+from lingma_gateway.prompting.prompt import reply, whole
+from lingma_gateway.prompting.tools import ToolWords
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.sessions.continuing import Place
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.tokens import request_tokens
+from lingma_gateway.tools import Grammars
 
 log = logging.getLogger(__name__)
 
@@ -34,33 +38,33 @@ class Desk:
     manner: Manner
     locale: str
     metrics: Metrics
+    grammars: Grammars
+    """In which each model is told to call tools."""
+    description_tokens: int
+    """Estimated tokens that a description of tools may take."""
 
 
 class Answering:
     """The turn of `place`, on the instance that gave it a slot."""
 
-    def __init__(self, place: Place, instance: Instance, record: TurnRecord, desk: Desk) -> None:
+    def __init__(self, place: Place, wanted: Wanted, instance: Instance, record: TurnRecord, desk: Desk) -> None:
         self._place = place
+        self._wanted = wanted
         self._instance = instance
         self._record = record
         self._desk = desk
-        self._session_id = place.session_id
         self._exchange: Exchange | None = None
+        self._answer = self._new_answer()
         self._held: list[StreamEvent] = []
         """Events of an answer that is given as a whole: until its end Lingma may replace it."""
         self._sent = False
+        self._usage: Usage | None = None
         self._complete: Message | None = None
-        prompt = calls.prompt(place.turn)
-        self._prompt = prompt
-        self._begin: Callable[[], Answer] = lambda: Answer(
-            place.model, request_tokens(place.turn), Limits.of(place.turn)
-        )
-        self._answer = self._begin()
 
     @property
     def session_id(self) -> str:
         """Lingma's session as far as it is known."""
-        return self._exchange.session_id if self._exchange is not None else self._session_id
+        return self._exchange.session_id if self._exchange is not None else self._place.session_id
 
     @property
     def complete(self) -> Message | None:
@@ -71,61 +75,97 @@ class Answering:
         """The events of the turn. Closing the generator stops Lingma.
 
         Raises:
-            GatewayError: it could not be asked, or broke off.
+            GatewayError: it could not be asked, broke off, or is not what the client demands.
         """
-        ask = self._ask()
-        connection = self._instance.connection()
-        async with exchange(connection, ask, self._prompt, self._desk.manner, self._overheard) as self._exchange:
-            async with aclosing(self._exchange.pieces()) as heard:
-                async for pieces in heard:
-                    produced = self._read(pieces)
-                    if produced:
-                        self._sent = True
-                        yield produced
-                    if self._answer.cut:
-                        break
-            await self._exchange.stop()
-        yield self._end(ask.request_id)
+        question = self._prompt()
+        while True:
+            async with self._asked(question) as asked:
+                self._exchange = asked
+                async with aclosing(asked.pieces()) as heard:
+                    async for pieces in heard:
+                        if produced := self._sendable(self._read(pieces)):
+                            yield produced
+                        if self._answer.cut:
+                            break
+                ended = self._end(asked)
+                await (asked.stop() if ended.again is None else asked.settle())
+            if ended.again is None:
+                break
+            if produced := self._sendable(ended.events):
+                yield produced
+            question = self._again(ended.again)
+        yield [*self._held, *ended.events]
 
-    def _ask(self) -> calls.Ask:
+    def _prompt(self) -> str:
+        """What the session has not seen; in a new one, all of it."""
+        place, toolset = self._place, self._wanted.toolset
+        words = ToolWords(self._desk.grammars.of(place.model), self._desk.description_tokens)
+        knows_others = place.continued is not None and bool(place.continued.knowledge.tools)
+        introduction = words.introduction(toolset, place.untold_tools, knows_others=knows_others)
+        wording, reminder = words.wording(place.turn, toolset), self._wanted.reminder
+        if place.is_reply:
+            return reply(place.unseen, wording, instructions=introduction, reminder=reminder)
+        return whole(place.turn, wording, instructions=introduction, reminder=reminder)
+
+    def _asked(self, question: str) -> AbstractAsyncContextManager[Exchange]:
         place = self._place
-        return calls.Ask(
+        ask = calls.Ask(
             request_id=str(uuid.uuid4()),
             model_key=place.model,
             workspace=str(self._instance.workspace),
             locale=self._desk.locale,
-            session_id=self._session_id,
-            is_reply=place.is_reply,
+            session_id=self.session_id,
+            is_reply=bool(self.session_id),
         )
+        return exchange(self._instance.connection(), ask, question, self._desk.manner, self._overheard)
+
+    def _new_answer(self) -> Answer:
+        return Answer(self._place.model, request_tokens(self._place.turn), self._wanted, self._record.mint_call)
 
     def _read(self, pieces: list[Piece] | Anew) -> list[StreamEvent]:
-        """The events that can be sent now."""
         self._record.heard()
         if isinstance(pieces, Anew):
-            if self._sent:
+            if self._sent or self._record.retries:
                 raise UpstreamProtocol("Lingma replaced text of the answer that had already been sent")
             self._held.clear()
-            self._answer = self._begin()
+            self._answer = self._new_answer()
             pieces = pieces.pieces
-        produced = self._answer.read(pieces)
-        if self._place.turn.stream:
-            return produced
-        self._held += produced
-        return []
+        return self._answer.read(pieces)
 
-    def _end(self, request_id: str) -> list[StreamEvent]:
-        """The last events."""
+    def _sendable(self, produced: list[StreamEvent]) -> list[StreamEvent]:
+        """The events that can be sent now."""
+        if not self._place.turn.stream:
+            self._held += produced
+            return []
+        self._sent = self._sent or bool(produced)
+        return produced
+
+    def _end(self, asked: Exchange) -> Ended:
+        """What is left to send, and whether the model is to be asked again. It is once at most."""
+        self._count(asked.request_id)
         answer = self._answer
-        events = [*self._held, *answer.end()]
-        if answer.reason is FinishReason.STOP:
-            self._complete = Message(Role.ASSISTANT, (Text("".join(answer.text)),))
-        self._record.usage = self._usage(request_id, answer.usage)
-        return [*events, answer.finish(self._record.usage, self.session_id)]
+        ended = answer.end(may_ask=self._record.retries == 0)
+        if ended.again is not None:
+            return ended
+        if answer.reason in (FinishReason.STOP, FinishReason.TOOL_CALLS):
+            self._complete = Message(Role.ASSISTANT, answer.parts)
+        assert self._usage is not None
+        return Ended([*ended.events, answer.finish(self._usage, self.session_id)])
 
-    def _usage(self, request_id: str, estimated: Usage) -> Usage:
-        """Lingma's own count, where its log has one."""
+    def _again(self, again: Again) -> str:
+        """The question, in the session that knows what it is about."""
+        self._record.retries += 1
+        self._desk.metrics.retries.labels(again.why.value).inc()
+        event(log, "asked_again", request_id=self._record.request_id, account=self._record.account, why=again.why.value)
+        return again.question
+
+    def _count(self, request_id: str) -> None:
+        """Add what this question cost: by Lingma's own count, where its log has one."""
+        estimated = self._answer.usage
         counted = usagelog.read(self._instance.settings.work_dir, request_id)
-        return estimated if counted is None else replace(counted, reasoning_tokens=estimated.reasoning_tokens)
+        one = estimated if counted is None else replace(counted, reasoning_tokens=estimated.reasoning_tokens)
+        self._usage = one if self._usage is None else self._usage + one
+        self._record.usage = self._usage
 
     def _overheard(self, method: str, params: dict[str, Any]) -> None:
         """What Lingma does beside answering."""

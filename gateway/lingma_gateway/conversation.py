@@ -133,6 +133,8 @@ class OutputFormat:
     """JSON Schema as JSON text; None: any JSON object."""
     name: str = ""
     strict: bool = False
+    where: str = "response_format.json_schema.schema"
+    """The field that holds the schema, as errors name it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ GatewayError
     ├── UpstreamRefused     a finish with an error status, or an RPC error
     ├── QuotaExceeded       the account has used up what it may
     ├── RateLimited         the account was asked too often
+    ├── OutputInvalid       the model's answer has not the form that the request asks for
+    ├── ToolCallMissing     the model called no tool, where the request demands it
+    ├── ToolCallInvalid     the model began a call that it could not complete
     ├── UpstreamProtocol    bytes that are not the protocol
     └── UpstreamTimeout     no first event, or silence between events
 """
@@ -116,6 +119,24 @@ class RateLimited(UpstreamError):
 
 class UpstreamProtocol(UpstreamError):
     """Lingma sent what the protocol does not know."""
+
+
+class OutputInvalid(UpstreamError):
+    """The model was asked twice for the form that the request demands."""
+
+    fault = contract.OUTPUT_INVALID
+
+
+class ToolCallMissing(UpstreamError):
+    """The model was asked twice for the call that the request demands."""
+
+    fault = contract.TOOL_CALL_MISSING
+
+
+class ToolCallInvalid(UpstreamError):
+    """The client was given part of a call that cannot be completed."""
+
+    fault = contract.TOOL_CALL_INVALID
 
 
 class UpstreamTimeout(UpstreamError):

@@ -41,6 +41,15 @@ class Usage:
     reasoning_tokens: int = 0
     """How many of the output's were reasoning; estimated."""
 
+    def __add__(self, other: "Usage") -> "Usage":
+        """Of two questions together."""
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.estimated or other.estimated,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

@@ -1,7 +1,9 @@
 """Puts a gateway together from its settings: as the sidecar of one Lingma, or alone with Lingmas of its own."""
 
+import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -21,13 +23,17 @@ from lingma_gateway.lingma.process import LingmaProcess
 from lingma_gateway.login.configured import Logins
 from lingma_gateway.pool import Pool, PoolSettings
 from lingma_gateway.services import Services
+from lingma_gateway.sessions.cache import SessionCache
 from lingma_gateway.sessions.source import SessionSource
 from lingma_gateway.settings import Settings
 from lingma_gateway.telemetry.metrics import Metrics
-from lingma_gateway.turns import Turns, TurnSettings
+from lingma_gateway.tools import Grammars
+from lingma_gateway.turns import ToolSettings, Turns, TurnSettings
 
 log = logging.getLogger(__name__)
 
+_SWEEP_S = 30.0
+"""Between two looks for sessions that have expired."""
 _DEFAULT_WORK_DIR = Path("~/.lingma")
 _OF_ONE_ACCOUNT = (
     "lingma_username",
@@ -153,7 +159,7 @@ def _instance(
         max_in_flight=settings.gateway_max_in_flight,
     )
     bundle_file = None if account.bundle.file is None else Path(account.bundle.file).expanduser()
-    source = SessionSource(work_dir, bundle_file, account.bundle.text)
+    source = SessionSource(work_dir, bundle_file, account.bundle.text, settings.lingma_captured_dir)
     authenticator = logins.of(account.name, work_dir, source, account.credentials)
     return Instance(instance_settings, source, process, pool.changed, authenticator=authenticator)
 
@@ -175,11 +181,40 @@ async def running_services(
         names=names,
         reject_unknown_model=settings.unknown_model == "reject",
         locale=settings.locale,
+        tools=ToolSettings(
+            settings.tools_mode == "emulate", Grammars.parse(settings.tools_grammar), settings.tools_description_tokens
+        ),
     )
     pool.instances = tuple(instances)
     async with AsyncExitStack() as stack:
         for instance in instances:
             await stack.enter_async_context(running(instance))
-        turns = Turns(turn_settings, pool, metrics)
+        sessions = _session_cache(settings)
+        metrics.watch(sessions)
+        turns = Turns(turn_settings, pool, metrics, sessions)
         stack.push_async_callback(turns.settle)
-        yield Services(settings, pool, turns, metrics, identity, names)
+        await stack.enter_async_context(_swept(turns))
+        yield Services(settings, pool, turns, metrics, identity, names, sessions)
+
+
+def _session_cache(settings: Settings) -> SessionCache | None:
+    if not settings.session_reuse_enabled or not settings.session_cache_max_entries:
+        return None
+    return SessionCache(settings.session_cache_max_entries, settings.session_cache_ttl_sec, time.monotonic)
+
+
+@asynccontextmanager
+async def _swept(turns: Turns) -> AsyncIterator[None]:
+    """Sessions that have expired are deleted though no turn comes."""
+
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            turns.retire()
+
+    task = asyncio.create_task(sweep(), name="session-sweep")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from lingma_gateway.identity import Identity
 from lingma_gateway.lingma.models import Names
 from lingma_gateway.pool import Pool
+from lingma_gateway.sessions.cache import SessionCache
 from lingma_gateway.settings import Settings
 from lingma_gateway.smoke.runner import SmokeRunner
 from lingma_gateway.telemetry.metrics import Metrics
@@ -30,6 +31,8 @@ class Services:
     metrics: Metrics
     identity: Identity
     names: Names
+    sessions: SessionCache | None = None
+    """None: each turn has a session of its own."""
     drain: Drain = field(default_factory=Drain)
     usage: UsageTotals = field(default_factory=UsageTotals)
     smoke: SmokeRunner = field(default_factory=SmokeRunner)

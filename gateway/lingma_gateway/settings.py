@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lingma_contract.names import Port
 from lingma_gateway.aliases import DEFAULT_ALIASES, Aliases
+from lingma_gateway.tools import DEFAULT_BUDGET, Grammars
 
 
 class Settings(BaseSettings):
@@ -69,6 +70,9 @@ class Settings(BaseSettings):
     lingma_session_bundle: SecretStr = SecretStr("")
     """The session bundle itself, in base64; used where there is no such file."""
 
+    lingma_captured_dir: Path | None = None
+    """Sidecar: folder of the session that was captured in the pod before (from the operator)."""
+
     auto_login_enabled: bool = True
     """Log in by token, access key or browser when the session bundle does not. The bundle is always used."""
     auto_login_headless: bool = True
@@ -127,8 +131,25 @@ class Settings(BaseSettings):
     """How Lingma is asked. `agent` is not served yet and refused at the start."""
     chat_ask_as: Literal["notification", "request"] = "notification"
     """How `chat/ask` is sent. Its reply is not waited for either way; a request lets Lingma refuse at once."""
+    tools_mode: Literal["emulate", "off"] = "emulate"
+    """How a client's tools are served: `emulate` describes them in the prompt and reads calls out of the answer; `off`
+    leaves them out, and names them in `x-lingma-ignored`."""
+    tools_grammar: str = ""
+    """How models are told to write tool calls: `MODEL=coder` (tags) or `MODEL=hermes` (JSON), comma-separated; `*` in
+    MODEL stands for any text. Behind it come `kmodel=hermes,kimi-k2*=hermes,*=coder`."""
+    tools_description_tokens: int = Field(default=DEFAULT_BUDGET, ge=0)
+    """Estimated tokens that the description of a request's tools may take; above it they are described more briefly."""
+    tools_log_content: bool = False
+    """Log arguments and results of tool calls too, secrets masked. They hold whatever the user's files do."""
     locale: str = "zh-CN"
     """Language that Lingma is told to prefer."""
+    session_reuse_enabled: bool = True
+    """Ask the next turn of a conversation in the session of Lingma's that holds it, with only what is new."""
+    session_cache_max_entries: int = Field(default=256, ge=0)
+    """Sessions that are kept for it; 0: none."""
+    session_cache_ttl_sec: float = Field(default=1800.0, gt=0)
+    """How long a session is kept after its last turn."""
+
     gateway_max_in_flight: int = Field(default=2, ge=1, le=1000)
     """Turns at once for each account."""
     gateway_queue_timeout_sec: float = Field(default=30.0, ge=0)
@@ -154,6 +175,12 @@ class Settings(BaseSettings):
         Aliases.parse(value)
         return value
 
+    @field_validator("tools_grammar")
+    @classmethod
+    def _grammars(cls, value: str) -> str:
+        Grammars.parse(value)
+        return value
+
     @field_validator("default_ask_mode")
     @classmethod
     def _chat_only(cls, value: str) -> str:
@@ -177,6 +204,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "lingma_session_bundle_file",
+        "lingma_captured_dir",
         "lingma_credentials_dir",
         "lingma_username_file",
         "lingma_password_file",

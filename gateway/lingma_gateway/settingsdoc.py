@@ -14,6 +14,7 @@ _GROUPS = {
     "lingma_bin": "Lingma on this machine",
     "auto_login_enabled": "Logging in by itself",
     "first_event_timeout": "Turns and models",
+    "session_reuse_enabled": "Sessions of Lingma's that are kept",
     "gateway_max_in_flight": "Limits",
     "lingma_drain_seconds": "Ending",
 }

@@ -1,14 +1,15 @@
 """One turn: take a slot, have it answered, give everything back. Every exit releases what it took."""
 
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lingma_contract.jsonlog import event
 from lingma_gateway.answering import Answering, Desk
-from lingma_gateway.conversation import Turn
-from lingma_gateway.errors import LoginLost, ModelNotFound, NoReadyAccount, UpstreamLost
+from lingma_gateway.answers.answer import Wanted
+from lingma_gateway.conversation import ChoiceMode, ToolChoice, Turn
+from lingma_gateway.errors import InvalidRequest, LoginLost, ModelNotFound, NoReadyAccount, UpstreamLost
 from lingma_gateway.events import StreamEvent
 from lingma_gateway.lingma import models
 from lingma_gateway.lingma.exchange import Manner
@@ -16,8 +17,10 @@ from lingma_gateway.lingma.instance import Instance
 from lingma_gateway.lingma.retiring import Deletions
 from lingma_gateway.pool import Pool
 from lingma_gateway.record import TurnRecord
-from lingma_gateway.sessions.continuing import Continuing, Fresh, Retired
+from lingma_gateway.sessions import affinity
+from lingma_gateway.sessions.continuing import Continuing, Fresh, Holder
 from lingma_gateway.telemetry.metrics import Metrics
+from lingma_gateway.tools import Grammars
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +29,22 @@ _NO_MODEL_RETRY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
+class ToolSettings:
+    """How clients' tools are served."""
+
+    emulated: bool
+    """False: they are left out."""
+    grammars: Grammars
+    description_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class TurnSettings:
     manner: Manner
     names: models.Names
     reject_unknown_model: bool
     locale: str
+    tools: ToolSettings
 
 
 class Turns:
@@ -42,8 +56,9 @@ class Turns:
         """Without `continuing` each turn has a session of its own."""
         self._settings = settings
         self._pool = pool
-        self._continuing = continuing or Fresh()
-        self._desk = Desk(settings.manner, settings.locale, metrics)
+        self._continuing = Fresh() if continuing is None else continuing
+        tools = settings.tools
+        self._desk = Desk(settings.manner, settings.locale, metrics, tools.grammars, tools.description_tokens)
         self._deletions = Deletions()
 
     async def run(self, turn: Turn, record: TurnRecord) -> AsyncGenerator[list[StreamEvent], None]:
@@ -52,14 +67,16 @@ class Turns:
         Raises:
             GatewayError: it could not be run, or broke off.
         """
+        turn = self._without_unserved(turn, record)
+        wanted = Wanted.of(turn)
         self._refuse_unknown(turn)
-        names = self._settings.names
-        preferred = self._continuing.preferred(turn, record.key_id)
-        async with self._pool.slot(preferred, lambda each: names.offered(turn.model, each.models)) as instance:
+        preferred = self._continuing.preferred(turn, record.key_id) or self._affine(turn, record.key_id)
+        async with self._pool.slot(preferred, lambda each: self._offers(turn, each)) as instance:
             record.account = instance.name
             record.model = self._model(turn, instance)
-            place = self._continuing.place(turn, record.key_id, instance.name, record.model)
-            answering = Answering(place, instance, record, self._desk)
+            place = self._continuing.place(turn, record.key_id, Holder(instance.name, instance.epoch), record.model)
+            record.session = place.outcome
+            answering = Answering(place, wanted, instance, record, self._desk)
             try:
                 async with aclosing(answering.events()) as events:
                     async for produced in events:
@@ -69,9 +86,18 @@ class Turns:
                 raise
             finally:
                 if answering.complete is None:
-                    self._retire(self._continuing.failed(place, answering.session_id))
+                    self._continuing.failed(place, answering.session_id)
                 else:
-                    self._retire(self._continuing.succeeded(place, answering.session_id, answering.complete))
+                    self._continuing.succeeded(place, answering.session_id, answering.complete)
+                self.retire()
+
+    def _without_unserved(self, turn: Turn, record: TurnRecord) -> Turn:
+        if self._settings.tools.emulated or not turn.tools:
+            return turn
+        if turn.tool_choice.mode is ChoiceMode.REQUIRED:
+            raise InvalidRequest("tool_choice demands a call, but tools are off here (TOOLS_MODE)", param="tool_choice")
+        record.ignored.append("tools")
+        return replace(turn, tools=(), tool_choice=ToolChoice())
 
     def _refuse_unknown(self, turn: Turn) -> None:
         """Before waiting for anything, where UNKNOWN_MODEL=reject and no account of this machine has the model."""
@@ -85,9 +111,19 @@ class Turns:
             raise NoReadyAccount(f"no account with the model {turn.model!r} is ready", retry_after_s=_NO_MODEL_RETRY_S)
         return key or self._settings.names.key(None, instance.models) or self._settings.names.default
 
-    def _retire(self, sessions: Sequence[Retired]) -> None:
+    def _affine(self, turn: Turn, key_id: str) -> str | None:
+        """The account to which conversations like this one go, of those with the fewest turns."""
+        suitable = [each for each in self._pool.instances if each.ready and self._offers(turn, each)]
+        fewest = min((each.in_flight for each in suitable), default=0)
+        return affinity.preferred(turn, key_id, (each.name for each in suitable if each.in_flight == fewest))
+
+    def _offers(self, turn: Turn, instance: Instance) -> bool:
+        return self._settings.names.offered(turn.model, instance.models)
+
+    def retire(self) -> None:
+        """Have the sessions deleted that were given up or have expired."""
         instances = {instance.name: instance for instance in self._pool.instances}
-        for retired in sessions:
+        for retired in self._continuing.retired():
             try:
                 self._deletions.start(instances[retired.account].connected(), retired.session_id)
             except UpstreamLost as error:
@@ -95,5 +131,7 @@ class Turns:
                 event(log, "lingma_session_not_deleted", level=logging.DEBUG, reason=error.message)
 
     async def settle(self) -> None:
-        """Until every session that was to be deleted has been, or its connection is gone."""
+        """Give up all sessions; until each has been deleted, or its connection is gone."""
+        self._continuing.clear()
+        self.retire()
         await self._deletions.settle()

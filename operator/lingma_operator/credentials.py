@@ -12,6 +12,11 @@ def contents(masters: Sequence[bytes], account_uid: str) -> dict[str, str]:
     return {purpose.value: credential_lines(masters, purpose, account_uid) for purpose in Credential}
 
 
+def admin_token(masters: Sequence[bytes], account_uid: str) -> str:
+    """What the account's gateway takes on its admin routes."""
+    return derive(masters[0], Credential.ADMIN_TOKEN, account_uid)
+
+
 def session_hash(masters: Sequence[bytes], account_uid: str, bundle_digest: str, live: str | None) -> str:
     """Annotation `lingma.dev/session-hash` for the bundle: no one without the master can test a guess against it.
 

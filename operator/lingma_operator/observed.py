@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -172,6 +172,17 @@ class Report:
     health: Health | None = None
     error: str | None = None
     """Set when the gateway was asked and did not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedSession:
+    """A login that Lingma has changed since it was given one."""
+
+    digest: str
+    derived_from: str | None
+    """Digest of the user's bundle that was in force; None where there was none."""
+    bundle: str = field(repr=False)
+    """Session bundle in base64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

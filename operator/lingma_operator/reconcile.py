@@ -20,6 +20,7 @@ from lingma_operator.objects import CHILDREN, Kind, Obj, content, kind_of
 from lingma_operator.observed import Fault, Observed, Report, SessionFinding, look_at_pod, look_at_session, terminating
 from lingma_operator.plan import Plan, plan
 from lingma_operator.reporter import Reporter
+from lingma_operator.session import Sessions, captured_digest
 from lingma_operator.settings import Settings
 from lingma_operator.store import Key, Store
 
@@ -49,6 +50,7 @@ class Reconciler:
     ) -> None:
         self._cluster, self._gateways, self._store = cluster, gateways, store
         self._masters, self._settings, self._now = masters, settings, now
+        self._sessions = Sessions(cluster, gateways, store)
         self._reporter = Reporter(cluster, store, settings.pod_name, now)
         self._verified: dict[Key, dict[Kind, str]] = {}
         self._pauses: dict[Key, tuple[str, float]] = {}
@@ -71,6 +73,8 @@ class Reconciler:
             await self._reporter.report(identify(body), status_in(body), status)
             return READY_SECONDS
         observed = await self._converge(key, await self._observe(account))
+        if observed.fault is None and captured_digest(observed) is not None:
+            await self._sessions.carry(observed, await self._masters.current())
         status = status_of(observed, self._now())
         if not await self._reporter.report(account.identity, account.status, status):
             self._forget(key)

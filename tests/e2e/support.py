@@ -126,6 +126,11 @@ class Lingma:
         assert found is not None, f"account {account} has no StatefulSet"
         return found
 
+    def secret(self, name: str) -> Object:
+        found = self.kube.get("secret", name)
+        assert found is not None, f"there is no Secret {name}"
+        return found
+
     def pod(self, account: str) -> Object:
         found = self.kube.get("pod", f"{children_name(account)}-0")
         assert found is not None, f"account {account} has no pod"

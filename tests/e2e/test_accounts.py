@@ -1,10 +1,13 @@
 """The life of an account on a real Kubernetes."""
 
+import base64
+
 import pytest
 
 from demo import accounts
 from demo.kube import KubectlFailed, condition, holds
-from lingma_contract.names import children_name
+from lingma_contract import bundle as bundles
+from lingma_contract.names import captured_secret_name, children_name
 from tests.e2e.support import Lingma, lingma_restarts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240, func_only=True)]
@@ -86,6 +89,24 @@ def test_a_changed_bundle_rolls_the_pod_and_its_session_is_the_one_used(lingma: 
         lingma.kube.wait("condition=Ready", f"pod/{children_name(name)}-0")
         lingma.account_ready(name)
         assert lingma.chat_with(name, "@sim whoami").text == "erin-after"
+
+
+def test_a_login_that_lingma_refreshed_outlives_its_pod(lingma: Lingma) -> None:
+    always_due = {"gateway": {"env": {"LOGIN_REFRESH_BEFORE": "99999999"}}}
+    with lingma.account("heidi", uid="heidi-uid", **always_due) as name:
+        lingma.account_ready(name)
+        kept = lingma.kube.watch("secrets", captured_secret_name(name), lambda event, _: event != "DELETED", seconds=90)
+        given = bundles.unpack(base64.b64decode(lingma.secret(accounts.secret_name(name))["data"]["bundle"]))
+        captured = bundles.unpack(base64.b64decode(kept["data"]["bundle"]))
+        assert captured.files["id"] == given.files["id"]
+        assert captured.files["user"] != given.files["user"]
+        assert base64.b64decode(kept["data"]["derived-from"]).decode() == given.digest
+
+        lingma.kube.run("delete", "pod", f"{children_name(name)}-0")
+        lingma.kube.wait("condition=Ready", f"pod/{children_name(name)}-0", seconds=90)
+        restored = lingma.kube.run("logs", f"{children_name(name)}-0", "-c", "restore")
+        assert "the captured session was restored" in restored
+        assert lingma.chat_with(name, "@sim whoami").text == "heidi-uid"
 
 
 def test_a_change_of_the_secret_that_leaves_the_bundle_rolls_nothing(lingma: Lingma) -> None:

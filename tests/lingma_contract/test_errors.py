@@ -59,7 +59,8 @@ def test_sdks_are_told_not_to_repeat_what_cannot_succeed(fault: Fault, dialect: 
     assert rendered.headers["content-type"] == "application/json"
     assert "retry-after" not in rendered.headers
     worth_repeating = rendered.status in (408, 429) or rendered.status >= 500
-    if fault is errors.QUOTA_EXCEEDED:
+    asked_twice = (errors.OUTPUT_INVALID, errors.TOOL_CALL_MISSING, errors.TOOL_CALL_INVALID)
+    if fault is errors.QUOTA_EXCEEDED or fault in asked_twice:
         worth_repeating = False  # no pause that a client would make helps
     assert rendered.headers.get("x-should-retry") == (None if worth_repeating else "false")
 

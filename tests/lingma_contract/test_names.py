@@ -7,7 +7,7 @@ def test_the_longest_account_leaves_room_for_the_revision_label_of_its_statefuls
 
 
 def test_the_children_and_the_captured_session_of_an_account_have_different_names() -> None:
-    assert names.children_name("alice") != names.session_secret_name("alice")
+    assert names.children_name("alice") != names.captured_secret_name("alice")
 
 
 def test_every_internal_header_has_the_prefix_that_routers_strip() -> None:

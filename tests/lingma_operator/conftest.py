@@ -7,7 +7,8 @@ import pytest
 
 from lingma_operator.bootstrap import Masters
 from lingma_operator.cluster import ApiCluster, Connection, connected
-from lingma_operator.observed import Report
+from lingma_operator.gateways import GatewayRefused
+from lingma_operator.observed import CapturedSession, Report
 from lingma_operator.reconcile import Reconciler
 from lingma_operator.settings import Settings
 from lingma_operator.store import Key, Store
@@ -43,10 +44,19 @@ class FakeGateways:
 
     report: Report = field(default_factory=Report)
     asked: list[str] = field(default_factory=list)
+    session: CapturedSession | None = None
+    tokens: list[str] = field(default_factory=list)
+    """With which the captured session was asked for."""
 
     async def ask(self, address: str) -> Report:
         self.asked.append(address)
         return self.report
+
+    async def captured(self, address: str, admin_token: str) -> CapturedSession:
+        self.tokens.append(admin_token)
+        if self.session is None:
+            raise GatewayRefused("http://10.0.0.7:8318/internal/session/captured answered 404")
+        return self.session
 
 
 @dataclass

@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 
 from lingma_operator import gateways
-from lingma_operator.gateways import HttpGateways
+from lingma_operator.gateways import GatewayRefused, HttpGateways
+from lingma_operator.observed import CapturedSession
 from tests.lingma_operator.support import instance, report
 
 
@@ -75,3 +76,51 @@ async def test_a_closed_port_is_said(session: aiohttp.ClientSession, address: st
     told = await HttpGateways(session, 1).ask(address)
     assert told.error is not None
     assert told.error.startswith(host)
+
+
+CAPTURED = {"instance": "alice", "digest": "d1", "derived_from": None, "bundle_b64": "AAAA"}
+
+
+async def captured(session: aiohttp.ClientSession, answer: web.Response) -> CapturedSession:
+    tokens = []
+
+    async def handle(request: web.Request) -> web.Response:
+        tokens.append(request.headers["Authorization"])
+        return answer
+
+    app = web.Application()
+    app.router.add_get("/internal/session/captured", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        return await HttpGateways(session, runner.addresses[0][1]).captured("127.0.0.1", "the-admin-token")
+    finally:
+        await runner.cleanup()
+        assert tokens == ["Bearer the-admin-token"]
+
+
+async def test_a_captured_session_is_read(session: aiohttp.ClientSession) -> None:
+    assert await captured(session, web.json_response(CAPTURED)) == CapturedSession("d1", None, "AAAA")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(status=404),
+        web.Response(text="<html>"),
+        web.json_response([]),
+        web.json_response({**CAPTURED, "digest": 3}),
+        web.json_response({**CAPTURED, "bundle_b64": None}),
+        web.json_response({**CAPTURED, "derived_from": 3}),
+    ],
+)
+async def test_what_is_no_captured_session_is_refused(session: aiohttp.ClientSession, answer: web.Response) -> None:
+    with pytest.raises(GatewayRefused) as caught:
+        await captured(session, answer)
+    assert "the-admin-token" not in str(caught.value)
+
+
+async def test_a_gateway_that_cannot_be_reached_gives_no_session(session: aiohttp.ClientSession) -> None:
+    with pytest.raises(GatewayRefused, match="ClientConnectorError"):
+        await HttpGateways(session, 1).captured("127.0.0.1", "the-admin-token")

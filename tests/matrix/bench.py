@@ -121,6 +121,11 @@ class Bench:
         self.servers.stop()
         await self.serving
 
+    @property
+    def kept(self) -> set[str]:
+        """Sessions upstream that the gateway keeps for the next turn of their conversation."""
+        return self.services.sessions.session_ids if self.services.sessions is not None else set()
+
     def client(self) -> httpx.AsyncClient:
         """A client of the gateway, with a connection of its own."""
         return httpx.AsyncClient(

@@ -103,7 +103,7 @@ async def left_behind(gateway: Bench, sessions: set[str] | None) -> str:
     """Slots, calls and turns under way, and sessions upstream that were not there before."""
     state = await gateway.control("GET", "/state")
     found = {name: state[name] for name in ("turns", "unanswered") if state[name]}
-    if sessions is not None and (more := set(state["sessions"]) - sessions):
+    if sessions is not None and (more := set(state["sessions"]) - sessions - gateway.kept):
         found["sessions"] = more
     return gateway.busy() + (str(found) if found else "")
 

@@ -120,7 +120,7 @@ def test_metrics_keep_their_names(recorded: Recorded) -> None:
 
 
 def test_upstream_a_session_that_nobody_continues_is_deleted(recorded: Recorded) -> None:
-    chat(recorded)
+    chat(recorded, messages=[{"role": "user", "content": "@sim fail 500 no"}])
     chat(recorded)  # its answer came after what was sent before it
     assert recorded.sent("chat/deleteSessionById")[0]["params"]["sessionId"]
 

@@ -136,6 +136,7 @@ class AccessLog:
             first_event_ms=round(turn.first_event_s * 1000, 1) if turn and turn.first_event_s is not None else None,
             input_tokens=turn.usage.input_tokens if turn and turn.usage else None,
             output_tokens=turn.usage.output_tokens if turn and turn.usage else None,
+            session=turn.session if turn else None,
             tokens_estimated=turn.usage.estimated if turn and turn.usage else None,
             aborted=access.aborted or None,
             error=access.error,

@@ -31,7 +31,7 @@ from lingma_gateway.lingma import login, models
 from lingma_gateway.lingma.instance import Instance
 from lingma_gateway.login.authenticator import Caller, Progress
 from lingma_gateway.services import Services
-from lingma_gateway.sessions import packing
+from lingma_gateway.sessions import captured, packing
 from lingma_gateway.sessions.packing import PackError
 from lingma_gateway.smoke.runner import Target
 
@@ -78,6 +78,10 @@ def router(services: Services) -> APIRouter:
     @routes.post("/session/export")
     async def export(request: Request) -> JSONResponse:
         return _json(await _export(_instance(services, request)))
+
+    @routes.get("/session/captured")
+    async def captured_session(request: Request) -> JSONResponse:
+        return _json(await _captured(_instance(services, request)))
 
     @routes.get("/models/raw")
     async def models_raw(request: Request) -> JSONResponse:
@@ -132,7 +136,7 @@ def _stats(services: Services, started_at: datetime) -> dict[str, Any]:
         },
         "pool": {name: health[name] for name in ("pool_size", "pool_ready", "instances")},
         # There is no session cache yet: each turn carries its whole history.
-        "session_cache": None,
+        "session_cache": None if services.sessions is None else services.sessions.as_json(),
         "usage": services.usage.as_json(),
     }
 
@@ -234,6 +238,19 @@ async def _export(instance: Instance) -> dict[str, Any]:
         "account": inspection.holder.uid if inspection.holder is not None else None,
         "raw_bytes": len(packed),
         "bundle_b64": base64.b64encode(packed).decode(),
+    }
+
+
+async def _captured(instance: Instance) -> dict[str, Any]:
+    """The login that was captured last, which may be newer than what a pod's Secret holds."""
+    found = await asyncio.to_thread(captured.kept, instance.settings.work_dir)
+    if found is None:
+        raise NotFound(f"no session of account {instance.name} has been captured: its login is as it was given")
+    return {
+        "instance": instance.name,
+        "digest": found.bundle.digest,
+        "derived_from": found.derived_from,
+        "bundle_b64": bundles.encode(found.bundle),
     }
 
 

@@ -1,9 +1,12 @@
 """What the routes of all dialects do alike: admit a caller, read its body, run its turn, name what served it."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from fastapi import Request
 
+from lingma_contract.errors import Dialect
+from lingma_contract.ids import Kind
 from lingma_contract.names import Header
 from lingma_gateway.api.access import Access, access_of
 from lingma_gateway.api.reply import Encoder, Reply
@@ -59,7 +62,9 @@ async def body_of(request: Request, services: Services) -> bytes:
 def reply(services: Services, turn: Turn, access: Access, encoder: Encoder) -> Reply:
     """The answer to `turn`, which runs when the reply is sent."""
     assert access.key_id is not None
-    record = TurnRecord(access.request_id, access.key_id)
+    kind = Kind.TOOL_USE if access.dialect is Dialect.ANTHROPIC else Kind.CALL
+    mint_call = partial(services.identity.mint, kind, access.key_id)
+    record = TurnRecord(access.request_id, access.key_id, mint_call=mint_call)
     access.turn = record
     access.stream = turn.stream
     return Reply(services.turns.run(turn, record), encoder, lambda: _headers(turn, record), access)
@@ -69,8 +74,9 @@ def _headers(turn: Turn, record: TurnRecord) -> Mapping[str, str]:
     headers = {
         Header.ACCOUNT: record.account,
         Header.MODEL: record.model,
-        Header.IGNORED: ", ".join(turn.ignored),
+        Header.IGNORED: ", ".join(dict.fromkeys((*turn.ignored, *record.ignored))),
         Header.DEGRADED: ", ".join(dict.fromkeys((*turn.degraded, *record.degraded))),
+        Header.RETRIES: str(record.retries or ""),
     }
     return {name.value: _safe(value) for name, value in headers.items() if value}
 

@@ -19,7 +19,7 @@ from lingma_gateway.commands import CommandFailed
 from lingma_gateway.sessions import files, packing
 from lingma_gateway.sessions import restore as restoring
 from lingma_gateway.sessions.packing import Inspection, PackError
-from lingma_gateway.sessions.restore import Outcome, Restored
+from lingma_gateway.sessions.source import SessionSource
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +39,15 @@ class SessionSettings(BaseSettings):
     """Session bundle, tar.gz or base64 of it."""
     lingma_session_bundle: SecretStr = Field(default=SecretStr(""))
     """The bundle itself, in base64; the file goes first."""
+    lingma_captured_dir: Path | None = None
+    """Folder of a captured session."""
 
     @field_validator("log_level", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("lingma_session_bundle_file", mode="before")
+    @field_validator("lingma_session_bundle_file", "lingma_captured_dir", mode="before")
     @classmethod
     def _unset(cls, value: Any) -> Any:
         return None if value == "" else value
@@ -127,21 +129,8 @@ def _restore_for_pod(options: argparse.Namespace, settings: SessionSettings) -> 
     # A new volume is empty, and Lingma's own image may not make the folders that it is told to use.
     for folder in (Path.home(), Path(os.environ.get("TMPDIR", "/tmp"))):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if settings.lingma_session_bundle_file is not None:
-        restored = restoring.restore(work_dir, settings.lingma_session_bundle_file)
-    else:
-        restored = _restored_inline(work_dir, inline.encode())
-    level = logging.WARNING if restored.outcome is Outcome.INVALID else logging.INFO
-    jsonlog.event(log, "session_restore", level=level, outcome=restored.outcome.value, message=restored.message)
+    SessionSource(work_dir, settings.lingma_session_bundle_file, inline, settings.lingma_captured_dir).restore()
     return 0
-
-
-def _restored_inline(work_dir: Path, data: bytes) -> Restored:
-    try:
-        bundle = bundles.unpack(data)
-    except BundleError as error:
-        return Restored(Outcome.INVALID, str(error))
-    return restoring.restore_bundle(work_dir, bundle)
 
 
 def _work_dir(options: argparse.Namespace, settings: SessionSettings) -> Path:

@@ -1,9 +1,7 @@
-"""What Lingma is asked: a Turn as the params of `chat/ask`, and the params of the other calls. Pure."""
+"""What Lingma is asked: the params of `chat/ask` and of the other calls. Pure."""
 
 from dataclasses import dataclass
-from typing import Any, assert_never
-
-from lingma_gateway.conversation import Media, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult, Turn
+from typing import Any
 
 CLIENT_NAME = "lingma-openai-gateway"
 """Kept from the earlier gateway."""
@@ -97,32 +95,3 @@ def denied_approval(params: dict[str, Any]) -> dict[str, Any]:
         "toolCallId": params.get("toolCallId", ""),
         "approval": False,
     }
-
-
-def prompt(turn: Turn) -> str:
-    """The conversation as one text: Lingma has no roles. A lone user message goes as it is."""
-    if len(turn.messages) == 1 and turn.messages[0].role is Role.USER:
-        return _message_text(turn.messages[0])
-    return "\n\n".join(_entry(message) for message in turn.messages if message.parts)
-
-
-def _entry(message: Message) -> str:
-    return f"[{message.role.value}]\n{_message_text(message)}"
-
-
-def _message_text(message: Message) -> str:
-    return "\n".join(_part_text(part) for part in message.parts if not isinstance(part, Reasoning))
-
-
-def _part_text(part: Part) -> str:
-    match part:
-        case Text(text) | Reasoning(text):
-            return text
-        case Media(kind):
-            return f"[{kind.value}]"
-        case ToolCall(id, name, arguments):
-            return f"[tool_call {id}] {name} {arguments}"
-        case ToolResult(id, content):
-            return "\n".join((f"[tool_result {id}]", *(_part_text(each) for each in content)))
-        case _:
-            assert_never(part)

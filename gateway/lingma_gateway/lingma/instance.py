@@ -21,7 +21,7 @@ from lingma_gateway.lingma.process import LingmaProcess
 from lingma_gateway.lingma.states import Cause
 from lingma_gateway.login import token
 from lingma_gateway.login.authenticator import Authenticator, Progress
-from lingma_gateway.sessions.restore import STATE_DIR
+from lingma_gateway.sessions.captured import STATE_DIR
 from lingma_gateway.sessions.source import SessionSource
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,9 @@ class Instance:
         self._restart_wanted = False
         self._unanswered_pings = 0
         self._unconnected_since: float | None = clock()
+        self._logged_in_as: Any = None
+        self.epoch = 0
+        """Of the sessions that this Lingma holds: a new connection or another login ends all that were before it."""
 
     @property
     def workspace(self) -> Path:
@@ -109,6 +112,7 @@ class Instance:
             logged_in=self._login.logged_in,
             reason=self._login.reason,
             message=self._login.message + self._authenticator.note(self._login),
+            captured=self._authenticator.captured,
         )
 
     @property
@@ -252,6 +256,7 @@ class Instance:
             self._restart_wanted = False
             self._unanswered_pings = 0
             self._unconnected_since = None
+            self.epoch += 1
             try:
                 await self._check_login(connection)
                 self._connection, self._port = connection, info.port
@@ -305,6 +310,9 @@ class Instance:
         status = await connection.request("auth/status", {})
         found = login.interpret(status if isinstance(status, dict) else {})
         if found.logged_in:
+            if status.get("id") != self._logged_in_as:
+                self._logged_in_as = status.get("id")
+                self.epoch += 1
             if not await self._know_models(connection, found):
                 self._set_login(login.NO_MODELS)
                 asyncio.get_running_loop().call_later(_RECHECK_S, self._recheck.set)

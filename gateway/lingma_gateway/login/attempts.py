@@ -15,7 +15,7 @@ from typing import Any
 from lingma_contract.jsonlog import event
 from lingma_gateway.login.plan import Attempt, Result, Way
 from lingma_gateway.sessions import files
-from lingma_gateway.sessions.restore import STATE_DIR
+from lingma_gateway.sessions.captured import STATE_DIR
 
 log = logging.getLogger(__name__)
 

@@ -105,6 +105,11 @@ class Authenticator:
         next_try_s = None if self._next_s is None else max(0.0, self._next_s - self._now_s())
         return Progress(self._running, tuple(self._log.attempts.items()), next_try_s, self._expires_ms)
 
+    @property
+    def captured(self) -> str | None:
+        """Digest of the login that was captured last."""
+        return self._watch.kept
+
     def note(self, login: Login) -> str:
         """What to add to the message of `login` now: the age of the login URL that a person would be needed for."""
         return plan.note(self._log.attempts, login, self._now_s())

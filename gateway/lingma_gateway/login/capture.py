@@ -4,7 +4,6 @@ That Lingma writes `cache/user` anew when tokens are refreshed, and that the ref
 from the fields' names (low); what is watched is the file itself, so it does not matter who refreshed or why.
 """
 
-import json
 import logging
 import time
 from pathlib import Path
@@ -13,13 +12,10 @@ from typing import Protocol
 from lingma_contract import bundle as bundles
 from lingma_contract.bundle import Bundle
 from lingma_contract.jsonlog import event
-from lingma_gateway.sessions import files, packing
-from lingma_gateway.sessions.restore import STATE_DIR, restored_digest
+from lingma_gateway.sessions import captured, packing, restore
+from lingma_gateway.sessions.captured import Captured
 
 log = logging.getLogger(__name__)
-
-CAPTURED = "captured.tgz"
-RECORD = "captured.json"
 
 Signature = tuple[tuple[int, int, int], ...]
 """Inode, time and size of the files that make a login."""
@@ -29,7 +25,7 @@ class CaptureSink(Protocol):
     """Takes a login that differs from the bundle it came from. Called from a thread."""
 
     def captured(self, bundle: Bundle, derived_from: str | None) -> None:
-        """`derived_from` is the digest of the bundle that was restored last, None where there was none.
+        """`derived_from` is the digest of the user's bundle that is in force, None where there is none.
 
         Raises:
             OSError: it could not be kept; it is offered again.
@@ -38,16 +34,13 @@ class CaptureSink(Protocol):
 
 
 class FileSink:
-    """Keeps it as `<work>/.lingma-gateway/captured.tgz`, mode 0600, with its origin beside it."""
+    """Keeps it in the work directory, from where the operator takes it to a Secret."""
 
     def __init__(self, work_dir: Path) -> None:
-        self._folder = work_dir / STATE_DIR
+        self._work_dir = work_dir
 
     def captured(self, bundle: Bundle, derived_from: str | None) -> None:
-        files.private_folder(self._folder)
-        files.replace(self._folder / CAPTURED, bundles.pack(bundle))
-        record = {"digest": bundle.digest, "derived_from": derived_from, "time": time.time()}
-        files.replace(self._folder / RECORD, json.dumps(record).encode())
+        captured.keep(self._work_dir, Captured(bundle, derived_from))
 
 
 class Watch:
@@ -59,7 +52,13 @@ class Watch:
         self._sink = sink
         self._seen: Signature | None = None
         self._unreadable: Signature | None = None
-        self._kept: str | None = None
+        kept = captured.kept(work_dir)
+        self._kept: str | None = None if kept is None else kept.bundle.digest
+
+    @property
+    def kept(self) -> str | None:
+        """Digest of the login that was captured last, by this process or by the one before it."""
+        return self._kept
 
     def look(self) -> bool:
         """Capture the login if its files changed since the last look. Cheap where they did not. True: captured."""
@@ -71,16 +70,17 @@ class Watch:
         except (packing.PackError, OSError) as error:
             self._complain(signature, error)
             return False
-        origin = restored_digest(self._work_dir)
-        new = bundle.digest not in (origin, self._kept)
+        last = restore.last(self._work_dir)
+        new = bundle.digest not in (last.digest if last else None, self._kept)
         if new:
             try:
-                self._sink.captured(bundle, origin)
+                self._sink.captured(bundle, last.derived_from if last else None)
             except OSError as error:
                 event(log, "session_not_captured", level=logging.WARNING, error=type(error).__name__)
                 return False
-            event(log, "session_captured", derived=origin is not None)
-        self._kept, self._seen = bundle.digest, signature
+            event(log, "session_captured", derived=last is not None)
+            self._kept = bundle.digest
+        self._seen = signature
         return new
 
     def _complain(self, signature: Signature, error: Exception) -> None:

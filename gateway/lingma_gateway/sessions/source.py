@@ -1,6 +1,10 @@
-"""Where an instance's login comes from, and what to think of it when Lingma turns out to be logged out."""
+"""Where an instance's login comes from, and what to think of it when Lingma turns out to be logged out.
+
+It is the user's session bundle, or what was captured of a login that derives from it.
+"""
 
 import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +12,9 @@ from lingma_contract import bundle as bundles
 from lingma_contract.bundle import Bundle, BundleError
 from lingma_contract.health import LoginReason
 from lingma_contract.jsonlog import event
-from lingma_gateway.sessions import loginfiles
+from lingma_gateway.sessions import captured, loginfiles
 from lingma_gateway.sessions import restore as restoring
+from lingma_gateway.sessions.captured import Captured
 from lingma_gateway.sessions.restore import Outcome, Restored
 
 log = logging.getLogger(__name__)
@@ -34,12 +39,15 @@ _RESTORED = Verdict(LoginReason.NOT_CONNECTED, "the session was restored, Lingma
 class SessionSource:
     """The bundle of one work directory. Its methods touch files and may be called from a thread."""
 
-    def __init__(self, work_dir: Path, bundle_file: Path | None, bundle_text: str = "") -> None:
-        """`bundle_text`: the bundle in base64, for where there is no such file."""
+    def __init__(
+        self, work_dir: Path, bundle_file: Path | None, bundle_text: str = "", captured_dir: Path | None = None
+    ) -> None:
+        """`bundle_text`: the bundle in base64, for where there is no such file. `captured_dir`: the mounted capture."""
         self._work_dir = work_dir
         self._bundle_file = bundle_file
         self._bundle_text = bundle_text
-        self._tried: str | None = None
+        self._captured_dir = captured_dir
+        self._tried: set[str] = set()
 
     def restore(self) -> Restored:
         """Before Lingma starts."""
@@ -48,32 +56,41 @@ class SessionSource:
         except BundleError as error:
             restored = Restored(Outcome.INVALID, str(error))
         else:
-            if bundle is None:
-                return Restored(Outcome.NO_BUNDLE, "no session bundle is configured")
-            restored = restoring.restore_bundle(self._work_dir, bundle)
-        event(log, "session_restore", outcome=restored.outcome.value, message=restored.message)
+            restored = restoring.restore_bundle(self._work_dir, bundle, self._captures())
+        level = logging.WARNING if restored.outcome is Outcome.INVALID else logging.INFO
+        event(log, "session_restore", level=level, outcome=restored.outcome.value, message=restored.message)
         return restored
 
     def accepted(self) -> None:
-        """Lingma is logged in: should it delete the login later, the same bundle may be tried again."""
-        self._tried = None
+        """Lingma is logged in: should it delete the login later, the same bundles may be tried again."""
+        self._tried.clear()
 
     def logged_out(self) -> Verdict | None:
         """What to make of a Lingma that is logged out; None where there is no bundle to say anything about.
 
-        Restores the bundle where Lingma deleted the login, once a bundle: a Lingma that deletes it again rejects it.
+        Restores the newest one where Lingma deleted the login, each once: a Lingma that deletes it again rejects it.
         """
         try:
             bundle = self._bundle()
         except BundleError as error:
             return Verdict(LoginReason.BUNDLE_INVALID, str(error))
-        if bundle is None:
+        candidates = restoring.candidates_of(bundle, self._captures())
+        if not candidates:
             return None
-        if self._tried == bundle.digest or self._in_use(bundle) or not _fits(bundle):
-            return _REJECTED
-        self._tried = bundle.digest
-        self.restore()
-        return _RESTORED
+        for candidate in candidates:
+            digest = candidate.bundle.digest
+            if digest in self._tried or self._in_use(candidate.bundle) or not _fits(candidate.bundle):
+                continue
+            self._tried.add(digest)
+            restoring.put(self._work_dir, candidate, time.time())
+            event(log, "session_restore", outcome=Outcome.RESTORED.value, captured=candidate.bundle is not bundle)
+            return _RESTORED
+        return _REJECTED
+
+    def _captures(self) -> list[Captured]:
+        """Captured logins, the newest first: that of this work directory, and that of the pod before."""
+        mounted = None if self._captured_dir is None else captured.mounted(self._captured_dir)
+        return [one for one in (captured.kept(self._work_dir), mounted) if one is not None]
 
     def _bundle(self) -> Bundle | None:
         """The bundle; None if there is none.
@@ -89,7 +106,8 @@ class SessionSource:
     def _in_use(self, bundle: Bundle) -> bool:
         """Whether Lingma still has what it got of this bundle. It has not looked at one that came after its start."""
         has_user = (self._work_dir / "cache" / "user").exists()
-        return has_user and restoring.restored_digest(self._work_dir) == bundle.digest
+        last = restoring.last(self._work_dir)
+        return has_user and last is not None and last.digest == bundle.digest
 
 
 def _fits(bundle: Bundle) -> bool:

@@ -9,6 +9,9 @@ from prometheus_client.registry import Collector
 
 from lingma_contract.names import Metric
 from lingma_gateway.pool import Pool
+from lingma_gateway.sessions.cache import Dropped, SessionCache
+from lingma_gateway.sessions.continuing import HIT
+from lingma_gateway.sessions.knowledge import Miss
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
@@ -42,6 +45,32 @@ class _PoolCollector(Collector):
         yield GaugeMetricFamily(Metric.QUEUED, "Requests that wait for a slot", value=self._pool.queued)
 
 
+class _SessionCollector(Collector):
+    """Reads the session cache when it is scraped."""
+
+    def __init__(self, sessions: SessionCache) -> None:
+        self._sessions = sessions
+
+    def collect(self) -> Iterable[Family]:
+        stats = self._sessions.stats
+        yield GaugeMetricFamily(Metric.SESSIONS_KEPT, "Sessions of Lingma's that are kept", value=len(self._sessions))
+        reuse = CounterMetricFamily(
+            Metric.SESSION_REUSE.removesuffix("_total"),
+            "Turns, by whether they went on in a session",
+            labels=["outcome"],
+        )
+        reuse.add_metric([HIT], stats.hits)
+        for miss in Miss:
+            reuse.add_metric([miss.value], stats.misses[miss])
+        yield reuse
+        dropped = CounterMetricFamily(
+            Metric.SESSIONS_DROPPED.removesuffix("_total"), "Sessions that were given up", labels=["reason"]
+        )
+        for why in Dropped:
+            dropped.add_metric([why.value], stats.dropped[why])
+        yield dropped
+
+
 class Metrics:
     """Counters and histograms, in a registry of their own."""
 
@@ -66,6 +95,17 @@ class Metrics:
         self.rejected = Counter(
             Metric.REJECTED.removesuffix("_total"), "Requests refused for want of a slot", registry=self.registry
         )
+        self.retries = Counter(
+            Metric.RETRIES.removesuffix("_total"),
+            "Times that a model was asked again within a turn, by what was wrong",
+            ["why"],
+            registry=self.registry,
+        )
         self.tool_events = Counter(
             Metric.TOOL_EVENTS.removesuffix("_total"), "Tool events of Lingma", ["method"], registry=self.registry
         )
+
+    def watch(self, sessions: SessionCache | None) -> None:
+        """Have the figures of the session cache, too, where there is one."""
+        if sessions is not None:
+            self.registry.register(_SessionCollector(sessions))

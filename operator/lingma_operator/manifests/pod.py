@@ -9,6 +9,7 @@ from lingma_contract.names import (
     Env,
     Path,
     Port,
+    captured_secret_name,
     children_name,
 )
 from lingma_operator.account import LingmaAccount, Resources
@@ -21,7 +22,7 @@ GRACE_AFTER_DRAIN_SECONDS = 20
 
 SIMULATOR_COMMAND = ["lingma-sim"]
 
-_WORK, _CREDENTIALS, _BUNDLE = "work", "credentials", "bundle"
+_WORK, _CREDENTIALS, _BUNDLE, _CAPTURED = "work", "credentials", "bundle", "captured"
 
 # Requests let a small node hold a few accounts; Lingma's limit stops a leak before the node suffers.
 _RESTORE_RESOURCES = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
@@ -69,7 +70,7 @@ def _restore(account: LingmaAccount, settings: Settings) -> Obj:
         "command": ["lingma-gateway", "session", "restore"],
         "env": _gateway_env(account, settings),
         "resources": _RESTORE_RESOURCES,
-        "volumeMounts": [_mount(_WORK, Path.VOLUME), _mount(_BUNDLE, Path.BUNDLE_DIR, read_only=True)],
+        "volumeMounts": [_mount(_WORK, Path.VOLUME), *_sessions()],
     }
 
 
@@ -125,12 +126,20 @@ def _gateway(account: LingmaAccount, settings: Settings) -> Obj:
         "volumeMounts": [
             _mount(_WORK, Path.VOLUME),
             _mount(_CREDENTIALS, Path.CREDENTIALS, read_only=True),
-            _mount(_BUNDLE, Path.BUNDLE_DIR, read_only=True),
+            *_sessions(),
         ],
         "livenessProbe": _probe("/livez", period=10, failures=6, timeout=5),
         # The gateway itself waits 3 s before it says not ready, so one answer is enough.
         "readinessProbe": _probe("/readyz", period=2, failures=1, timeout=2),
     }
+
+
+def _sessions() -> list[Obj]:
+    """What there is to log in with: the user's bundle, and what was captured of a login that derives from it."""
+    return [
+        _mount(_BUNDLE, Path.BUNDLE_DIR, read_only=True),
+        _mount(_CAPTURED, Path.CAPTURED_DIR, read_only=True),
+    ]
 
 
 def _gateway_env(account: LingmaAccount, settings: Settings) -> list[Obj]:
@@ -142,6 +151,7 @@ def _gateway_env(account: LingmaAccount, settings: Settings) -> list[Obj]:
         Env.WORK_DIR.value: Path.WORK_DIR,
         Env.CREDENTIALS_DIR.value: Path.CREDENTIALS,
         Env.BUNDLE_FILE.value: Path.BUNDLE,
+        Env.CAPTURED_DIR.value: Path.CAPTURED_DIR,
         Env.DRAIN_SECONDS.value: str(account.spec.drain_seconds),
         "HOME": Path.HOME,
         "TMPDIR": Path.TMP,
@@ -174,6 +184,15 @@ def _volumes(account: LingmaAccount) -> list[Obj]:
             "secret": {"secretName": children_name(account.identity.name), "defaultMode": 0o440},
         },
         {"name": _BUNDLE, **bundle},
+        {
+            "name": _CAPTURED,
+            # It comes into being with the first capture, if ever.
+            "secret": {
+                "secretName": captured_secret_name(account.identity.name),
+                "optional": True,
+                "defaultMode": 0o440,
+            },
+        },
     ]
 
 

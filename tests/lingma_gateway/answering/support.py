@@ -42,9 +42,9 @@ def running(gateway: Bench, asked: Turn, record: TurnRecord) -> AsyncGenerator[l
     return gateway.services.turns.run(asked, record)
 
 
-async def run(gateway: Bench, asked: Turn) -> Ran:
+async def run(gateway: Bench, asked: Turn, **recorded: Any) -> Ran:
     """A turn to its end: its events obey the ordering law, and its slot is free again."""
-    ran = Ran(TurnRecord("req-1", "team-a"))
+    ran = Ran(TurnRecord("req-1", "team-a", **recorded))
     async with aclosing(running(gateway, asked, ran.record)) as produced:
         async for events in produced:
             ran.batches.append(events)
@@ -54,10 +54,11 @@ async def run(gateway: Bench, asked: Turn) -> Ran:
 
 
 async def nothing_left(gateway: Bench) -> None:
-    """No turn and no session is left upstream."""
+    """No turn is left upstream, and no session that nothing comes back to."""
 
     async def left() -> str:
         state = await gateway.control("GET", "/state")
+        state["sessions"] = set(state["sessions"]) - gateway.kept
         return ", ".join(f"{name}: {state[name]}" for name in ("turns", "sessions", "unanswered") if state[name])
 
     await eventually_empty(left)

@@ -1,6 +1,7 @@
 """The admin routes, as their owner and as others meet them."""
 
 import base64
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import httpx
 import pytest
 
 from lingma_contract import bundle as bundles
-from lingma_gateway.sessions import loginfiles
+from lingma_gateway.sessions import loginfiles, packing
+from lingma_gateway.sessions.restore import restore_bundle
 from tests.lingma_gateway.api.conftest import ENVIRONMENT, Gateway, started
 from tests.support.programs import Program
 from tests.support.sidecar import ROUTER_TOKEN, Sidecar, sidecar, write_login
@@ -18,6 +20,7 @@ ROUTES = (
     ("POST", "/internal/auto-login/start"),
     ("GET", "/internal/auto-login/status"),
     ("POST", "/internal/session/export"),
+    ("GET", "/internal/session/captured"),
     ("GET", "/internal/models/raw"),
     ("POST", "/internal/smoke"),
 )
@@ -105,7 +108,7 @@ def test_stats_tell_concurrency_pool_and_usage_by_account_and_key(pod: Sidecar) 
     pod.program.wait_for("access", request_id=answer.headers["x-request-id"])  # what is counted is counted by then
     body = pod.admin.get("/internal/stats").json()
     assert body["ok"] is True
-    assert body["session_cache"] is None
+    assert {"entries", "max_entries", "hits", "misses", "dropped"} <= body["session_cache"].keys()
     assert body["concurrency"] == {
         "in_flight": 0,
         "queued": 0,
@@ -166,6 +169,23 @@ def test_an_export_can_be_restored(pod: Sidecar) -> None:
     assert loginfiles.holder(bundles.unpack(packed).files).uid == "alice"
 
 
+def test_a_login_that_lingma_refreshed_can_be_fetched_with_its_origin(tmp_path: Path) -> None:
+    write_login(tmp_path / "given")
+    given = packing.read_login(tmp_path / "given", time.time())
+    restore_bundle(tmp_path / "work", given)
+    with sidecar(tmp_path, LOGIN_REFRESH_BEFORE="99999999") as running:
+        body = running.admin.get("/internal/session/captured").json()
+        (health,) = running.admin.get("/healthz").json()["instances"]
+        live = packing.read_login(running.work_dir, time.time())
+    assert body["derived_from"] == given.digest
+    assert bundles.unpack(base64.b64decode(body["bundle_b64"])) == live != given
+    assert health["captured"] == body["digest"] == live.digest
+
+
+def test_a_login_that_is_as_it_was_given_is_not_captured(logged_out: Sidecar) -> None:
+    assert logged_out.admin.get("/internal/session/captured").status_code == 404
+
+
 def test_nothing_is_exported_or_listed_while_nobody_is_logged_in(logged_out: Sidecar) -> None:
     exported = logged_out.admin.post("/internal/session/export")
     assert (exported.status_code, exported.json()["error"]["code"]) == (409, "conflict")
@@ -193,6 +213,7 @@ def test_without_lingma_each_route_says_so(tmp_path: Path) -> None:
         "/internal/auto-login/start": 502,
         "/internal/auto-login/status": 200,
         "/internal/session/export": 503,
+        "/internal/session/captured": 200,
         "/internal/models/raw": 503,
         "/internal/smoke": 503,
     }

@@ -24,7 +24,7 @@ PLANTED = {
 def answers(running: Sidecar) -> list[httpx.Response]:
     """Of every admin route but the export, of metrics, health and a chat."""
     requests = [
-        *((running.admin, method, path) for method, path in ROUTES if path != "/internal/session/export"),
+        *((running.admin, method, path) for method, path in ROUTES if not path.startswith("/internal/session/")),
         *((running.admin, "GET", path) for path in ("/metrics", "/healthz", "/internal/nothing")),
     ]
     found = [client.request(method, path) for client, method, path in requests]
@@ -37,21 +37,24 @@ def test_no_answer_log_line_or_metric_holds_a_token(tmp_path: Path) -> None:
         texts = [response.text + str(response.headers) for response in answers(running)]
         exported = running.admin.post("/internal/session/export")
         assert exported.status_code == 200
+        captured = running.admin.get("/internal/session/captured")
+        assert captured.status_code == 200
         running.program.terminate()
         logged = "".join(running.program.lines)
     assert "session_exported" in logged
     # At debug, a library's own log of frames would show their beginnings and ends.
     assert '"level":"debug"' in logged
     assert "jsonrpc" not in logged
-    for where in (*texts, logged, exported.text):
+    for where in (*texts, logged, exported.text, captured.text):
         for token in (
             *PLANTED.values(),
             running.admin.headers["Authorization"],
             running.client.headers["Authorization"],
         ):
             assert token.removeprefix("Bearer ") not in where
-    # In the log there is no trace of the exported bundle either.
+    # In the log there is no trace of the bundles either.
     assert exported.json()["bundle_b64"][:40] not in logged
+    assert captured.json()["bundle_b64"][:40] not in logged
 
 
 async def test_the_planted_tokens_are_what_lingma_tells(tmp_path: Path) -> None:

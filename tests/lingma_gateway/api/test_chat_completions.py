@@ -78,7 +78,9 @@ def test_the_whole_conversation_reaches_the_model(client: httpx.Client) -> None:
         {"role": "user", "content": [{"type": "text", "text": "Second"}]},
     ]
     text = client.post(PATH, json={"messages": messages}).json()["choices"][0]["message"]["content"]
-    assert text == "echo: [system]\nBe brief.\n\n[user]\nFirst\n\n[assistant]\nAnswer\n\n[user]\nSecond"
+    assert text.startswith("echo: Be brief.\n\nThe conversation so far")
+    assert '<turn from="user">\nFirst\n</turn>\n<turn from="assistant">\nAnswer\n</turn>' in text
+    assert text.endswith("</conversation>\n\nSecond")
 
 
 def test_fields_without_effect_are_named(client: httpx.Client) -> None:

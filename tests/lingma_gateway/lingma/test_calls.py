@@ -2,50 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from lingma_gateway.conversation import Message, Part, Role, Text, ToolCall, ToolResult, Turn
 from lingma_gateway.lingma import calls
 from lingma_gateway.lingma.calls import Ask
 
 ASK = Ask(request_id="r-1", model_key="q35model", workspace="/lingma/work/ws", locale="en")
-
-
-def turn(*messages: tuple[Role, Part]) -> Turn:
-    return Turn(None, tuple(Message(role, (part,)) for role, part in messages), stream=False)
-
-
-def test_a_lone_user_message_goes_as_it_is() -> None:
-    assert calls.prompt(turn((Role.USER, Text("  Hello\n[user]")))) == "  Hello\n[user]"
-
-
-def test_the_parts_of_a_message_stand_on_lines_of_their_own() -> None:
-    message = Message(Role.USER, (Text("one"), Text("two")))
-    assert calls.prompt(Turn(None, (message,), stream=False)) == "one\ntwo"
-
-
-def test_a_lone_message_of_another_role_keeps_its_role() -> None:
-    assert calls.prompt(turn((Role.SYSTEM, Text("Be brief")))) == "[system]\nBe brief"
-
-
-def test_a_conversation_is_rendered_with_its_roles_calls_and_results() -> None:
-    rendered = calls.prompt(
-        turn(
-            (Role.SYSTEM, Text("Be brief")),
-            (Role.USER, Text("Weather?")),
-            (Role.ASSISTANT, ToolCall("call_1", "weather", '{"city":"Bonn"}')),
-            (Role.TOOL, ToolResult("call_1", (Text("rain"),))),
-        )
-    )
-    assert rendered == (
-        "[system]\nBe brief\n\n"
-        "[user]\nWeather?\n\n"
-        '[assistant]\n[tool_call call_1] weather {"city":"Bonn"}\n\n'
-        "[tool]\n[tool_result call_1]\nrain"
-    )
-
-
-def test_a_message_without_parts_leaves_no_trace() -> None:
-    messages = (Message(Role.ASSISTANT, ()), Message(Role.USER, (Text("Hello"),)))
-    assert calls.prompt(Turn(None, messages, stream=False)) == "[user]\nHello"
 
 
 def test_an_ask_starts_a_new_chat_session_with_the_model_and_the_workspace() -> None:

@@ -6,8 +6,10 @@ import pytest
 
 from lingma_contract.bundle import Bundle, BundleError
 from lingma_gateway.sessions import restore as restoring
-from lingma_gateway.sessions.restore import STATE_DIR, Outcome, Restored
-from tests.lingma_gateway.support_sessions import NOW_S, bundle, login_of, mode, mounted, record_of, refresh
+from lingma_gateway.sessions.captured import STATE_DIR, Captured
+from lingma_gateway.sessions.restore import Last, Outcome, Restored
+from lingma_gateway.sessions.source import SessionSource
+from tests.lingma_gateway.support_sessions import NOW_S, bundle, login_of, mode, record_of, refresh
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def open_umask() -> Iterator[None]:
 
 
 def restore(work_dir: Path, made: Bundle, at_s: float = NOW_S) -> Outcome:
-    return restoring.restore(work_dir, mounted(work_dir.parent, made), lambda: at_s).outcome
+    return restoring.restore_bundle(work_dir, made, (), lambda: at_s).outcome
 
 
 def kept(work_dir: Path) -> list[dict[str, bytes]]:
@@ -41,7 +43,8 @@ def test_an_empty_work_directory_gets_the_bundle(work_dir: Path) -> None:
     assert restore(work_dir, made) is Outcome.RESTORED
     assert login_of(work_dir) == made.files
     assert kept(work_dir) == []
-    assert restoring.restored_digest(work_dir) == record_of(work_dir)["digest"] == made.digest
+    assert restoring.last(work_dir) == Last(made.digest, made.digest)
+    assert record_of(work_dir)["digest"] == made.digest
 
 
 def test_the_same_bundle_again_changes_nothing(work_dir: Path) -> None:
@@ -159,15 +162,15 @@ def test_a_broken_record_means_that_nothing_is_known(work_dir: Path, record: byt
     made = bundle()
     restore(work_dir, made)
     (work_dir / STATE_DIR / "restored.json").write_bytes(record)
-    assert restoring.restored_digest(work_dir) is None
+    assert restoring.last(work_dir) is None
     assert restore(work_dir, made, NOW_S + 1) is Outcome.RESTORED
 
 
 def test_no_bundle_leaves_the_login_alone(work_dir: Path) -> None:
     made = bundle()
     restore(work_dir, made)
-    result = restoring.restore(work_dir, work_dir / "missing")
-    assert result == Restored(Outcome.NO_BUNDLE, "no session bundle is mounted")
+    result = restoring.restore_bundle(work_dir, None)
+    assert result == Restored(Outcome.NO_BUNDLE, "there is no session bundle")
     assert login_of(work_dir) == made.files
 
 
@@ -177,7 +180,7 @@ def test_an_invalid_bundle_leaves_the_login_alone_and_says_why(work_dir: Path, c
     restore(work_dir, made)
     path = work_dir.parent / "bundle"
     path.write_bytes(content)
-    result = restoring.restore(work_dir, path)
+    result = SessionSource(work_dir, path).restore()
     assert result.outcome is Outcome.INVALID
     assert result.message.startswith("the session bundle")
     assert login_of(work_dir) == made.files
@@ -186,7 +189,7 @@ def test_an_invalid_bundle_leaves_the_login_alone_and_says_why(work_dir: Path, c
 def test_a_bundle_that_cannot_be_read_is_invalid(work_dir: Path) -> None:
     with pytest.raises(BundleError, match="the session bundle cannot be read: Is a directory"):
         restoring.read_bundle(work_dir)
-    assert restoring.restore(work_dir, work_dir).outcome is Outcome.INVALID
+    assert SessionSource(work_dir, work_dir).restore().outcome is Outcome.INVALID
 
 
 @pytest.mark.usefixtures("open_umask")
@@ -215,3 +218,55 @@ def test_a_login_that_others_can_read_is_kept_aside_where_they_cannot(work_dir: 
     paths = list((work_dir / STATE_DIR).rglob("*"))
     assert {mode(path) for path in paths if path.is_dir()} == {mode(work_dir / STATE_DIR)} == {0o700}
     assert {mode(path) for path in paths if path.is_file()} == {0o600}
+
+
+# What was captured of a login
+
+
+def test_a_capture_of_the_users_bundle_goes_before_it(work_dir: Path) -> None:
+    given, changed = bundle("given"), bundle("changed")
+    result = restoring.restore_bundle(work_dir, given, [Captured(changed, given.digest)], lambda: NOW_S)
+    assert result == Restored(Outcome.RESTORED, "the captured session was restored")
+    assert login_of(work_dir) == changed.files
+    assert restoring.last(work_dir) == Last(changed.digest, given.digest)
+
+
+def test_what_derives_from_the_users_bundle_stays(work_dir: Path) -> None:
+    given, changed = bundle("given"), bundle("changed")
+    restore(work_dir, given)
+    result = restoring.restore_bundle(work_dir, given, [Captured(changed, given.digest)], lambda: NOW_S)
+    assert result.outcome is Outcome.KEPT
+    assert login_of(work_dir) == given.files
+
+
+def test_a_capture_of_another_bundle_does_not_count(work_dir: Path) -> None:
+    old, given, changed = bundle("old"), bundle("given"), bundle("changed")
+    restore(work_dir, old)
+    result = restoring.restore_bundle(work_dir, given, [Captured(changed, old.digest)], lambda: NOW_S + 1)
+    assert result == Restored(Outcome.RESTORED, "the session bundle was restored")
+    assert login_of(work_dir) == given.files
+
+
+def test_the_newest_capture_goes_first_unless_it_has_expired(work_dir: Path) -> None:
+    given, newer, older = bundle("given"), bundle("newer", expires_in_s=10), bundle("older", expires_in_s=1000)
+    captures = [Captured(newer, given.digest), Captured(older, given.digest)]
+    restoring.restore_bundle(work_dir, given, captures, lambda: NOW_S)
+    assert login_of(work_dir) == newer.files
+    restoring.restore_bundle(work_dir, given, captures, lambda: NOW_S + 11)
+    assert login_of(work_dir) == older.files
+
+
+def test_without_a_bundle_the_capture_of_a_login_by_other_means_is_restored(work_dir: Path) -> None:
+    changed = bundle("changed")
+    captures = [Captured(changed, None)]
+    assert restoring.restore_bundle(work_dir, None, captures, lambda: NOW_S).outcome is Outcome.RESTORED
+    assert restoring.last(work_dir) == Last(changed.digest, None)
+    assert restoring.restore_bundle(work_dir, None, captures, lambda: NOW_S).outcome is Outcome.KEPT
+
+
+def test_a_record_from_before_there_were_captures_is_understood(work_dir: Path) -> None:
+    made = bundle()
+    restore(work_dir, made)
+    (work_dir / STATE_DIR / "restored.json").write_text(f'{{"digest":"{made.digest}"}}')
+    assert restoring.last(work_dir) == Last(made.digest, made.digest)
+    assert restore(work_dir, made) is Outcome.KEPT

@@ -51,7 +51,7 @@ def test_each_account_has_a_lingma_with_a_work_directory_and_ports_of_its_own(
         it = serving(program)
         both_become_ready(program)
         with it.client() as client:
-            answers = [client.post(CHAT, json=ask("@sim whoami")) for _ in range(2)]
+            answers = [client.post(CHAT, json=ask(f"{number}\n@sim whoami")) for number in range(8)]
         assert {text_of(answer) for answer in answers} == {"alice", "bob"}
         assert all(answer.headers["x-lingma-account"] == text_of(answer) for answer in answers)
         infos = [infofile.read(tmp_path / "work" / name) for name in ("alice", "bob")]
@@ -107,7 +107,8 @@ def test_a_request_goes_to_an_account_that_has_its_model(tmp_path: Path, bundle_
                 served = [client.post(CHAT, json=ask("Hello", model=model)).headers for _ in range(2)]
                 assert [headers["x-lingma-account"] for headers in served] == ["bob", "bob"]
                 assert [headers["x-lingma-model"] for headers in served] == ["kmodel", "kmodel"]
-            served = [client.post(CHAT, json=ask("Hello", model="gpt-4o")).headers for _ in range(2)]
+            asked = [ask(f"Hello {number}", model="gpt-4o") for number in range(8)]
+            served = [client.post(CHAT, json=each).headers for each in asked]
             assert {headers["x-lingma-account"] for headers in served} == {"alice", "bob"}
             assert {headers["x-lingma-model"] for headers in served} == {"org_auto"}
             for model in ("llama", "lost"):

@@ -1,0 +1,1 @@
+"""The text in which a conversation is put to Lingma."""
