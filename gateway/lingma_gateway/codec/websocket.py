@@ -10,14 +10,17 @@ from dataclasses import dataclass
 _TEXT, _BINARY = 0x81, 0x82
 """First bytes of a message's only frame; the opcode of a fragment or a control frame is another."""
 _FINAL, _CONTROL = 0x80, 0x08
+_KNOWN = frozenset({0x00, 0x01, 0x02, 0x80, _TEXT, _BINARY, 0x88, 0x89, 0x8A})
+"""First bytes of all frames that a server may send here: fragments, whole messages, close, ping and pong."""
 _LENGTH_IN_2, _LENGTH_IN_8 = 126, 127
 _MASKED = 0x80
+"""In the second byte. A server does not mask (RFC 6455, section 5.1)."""
 _KEY_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """Bytes that are no plain message: a whole frame, or all that comes once the frames cannot be followed."""
+    """Bytes that are no plain message: a whole frame, or all that comes from a wrong frame on."""
 
     raw: bytes
 
@@ -26,7 +29,7 @@ class FrameSplitter:
     """Splits what a server sends into frames, however the bytes were cut."""
 
     def __init__(self, max_bytes: int) -> None:
-        """A frame that says it is longer than `max_bytes` is not waited for: the library refuses it."""
+        """A frame that says it is longer than `max_bytes`, or is wrong, is not waited for: the library refuses it."""
         self._max_bytes = max_bytes
         self._held = bytearray()
         """A frame that has begun and not ended."""
@@ -48,17 +51,18 @@ class FrameSplitter:
         found: list[bytes | Other] = []
         start, size = 0, len(data)
         while start < size:
-            begin, end = _payload(data, start, size)
-            if end > size:
-                if end - begin > self._max_bytes:
-                    self._astray = True
-                    found.append(Other(data[start:]))
-                else:
-                    self._held += data[start:]
-                    self._wanted = end - start
-                break
             first = data[start]
-            if (first == _TEXT or first == _BINARY) and not (self._in_fragments or data[start + 1] & _MASKED):
+            masked = start + 1 < size and data[start + 1] & _MASKED
+            begin, end = _payload(data, start, size)
+            if masked or first not in _KNOWN or end - begin > self._max_bytes:
+                self._astray = True
+                found.append(Other(data[start:]))
+                break
+            if end > size:
+                self._held += data[start:]
+                self._wanted = end - start
+                break
+            if (first == _TEXT or first == _BINARY) and not self._in_fragments:
                 found.append(data[begin:end])
             else:
                 if not first & _CONTROL:
@@ -69,24 +73,17 @@ class FrameSplitter:
 
 
 def _payload(data: bytes, start: int, size: int) -> tuple[int, int]:
-    """Where the payload of the frame at `start` begins and ends; beyond `size` what is not there yet.
-
-    A mask, which a server's frame must not have, counts with the payload: nobody reads it.
-    """
+    """Where the payload of the frame at `start` begins and ends; beyond `size` what is not there yet."""
     begin = start + 2
     if begin > size:
         return begin, begin
-    length = data[start + 1]
+    length = data[start + 1] & ~_MASKED
     if length < _LENGTH_IN_2:
         return begin, begin + length
-    mask = _KEY_BYTES if length & _MASKED else 0
-    length &= ~_MASKED
-    width = {_LENGTH_IN_2: 2, _LENGTH_IN_8: 8}.get(length, 0)
-    if width:
-        if begin + width > size:
-            return begin + width, begin + width
-        length = int.from_bytes(data[begin : begin + width], "big")
-    return begin + width, begin + width + mask + length
+    width = 2 if length == _LENGTH_IN_2 else 8
+    if begin + width > size:
+        return begin + width, begin + width
+    return begin + width, begin + width + int.from_bytes(data[begin : begin + width], "big")
 
 
 def masked_text(payload: bytes, key: bytes) -> bytes:
