@@ -42,6 +42,10 @@ class Fault:
     """Where Anthropic's differs: 529 for an overload."""
     retryable: bool = False
     """False sends `x-should-retry: false`, so that SDKs do not repeat what cannot succeed."""
+    details: Mapping[str, Any] | None = None
+    """Anthropic's `error.details`, by which its SDKs know what to do instead."""
+    retry_after_s: float | None = None
+    """Where the error itself knows no better: some clients give up at once on a 429 that does not say when."""
 
     def status_in(self, dialect: Dialect) -> int:
         """The HTTP status in that form."""
@@ -51,11 +55,20 @@ class Fault:
 
 
 INVALID_REQUEST = Fault(400, "invalid_request_error", "invalid_request_error")
+THREAD_NOT_KEPT = Fault(
+    400,
+    "invalid_request_error",
+    "invalid_request_error",
+    code="thread_unsupported_request",
+    details={"error_code": "thread_unsupported_request", "unsupported": []},
+)
+"""The documented answer to Anthropic's message threads, on which its SDKs send the whole conversation instead."""
 UNAUTHENTICATED = Fault(401, "invalid_request_error", "authentication_error", code="invalid_api_key")
 PREVIOUS_RESPONSE_NOT_FOUND = Fault(
     400, "invalid_request_error", "invalid_request_error", code="previous_response_not_found"
 )
 """The status and code of OpenAI itself. Not 404 or 409: SDKs repeat a 409."""
+MISSING_PARAMETER = Fault(400, "invalid_request_error", "invalid_request_error", code="missing_required_parameter")
 FORBIDDEN = Fault(403, "invalid_request_error", "permission_error", code="forbidden")
 NOT_FOUND = Fault(404, "invalid_request_error", "not_found_error", code="not_found")
 MODEL_NOT_FOUND = Fault(404, "invalid_request_error", "not_found_error", code="model_not_found")
@@ -65,10 +78,13 @@ TOO_LARGE = Fault(413, "invalid_request_error", "request_too_large", code="reque
 UPGRADE_REQUIRED = Fault(426, "invalid_request_error", "invalid_request_error", code="upgrade_required")
 """For a WebSocket handshake: on this status, unlike 404 and 405, Codex goes on over HTTP at once."""
 CONFLICT = Fault(409, "invalid_request_error", "invalid_request_error", code="conflict")
-QUEUE_FULL = Fault(429, "rate_limit_error", "rate_limit_error", code="backpressure", retryable=True)
-RATE_LIMITED = Fault(429, "rate_limit_error", "rate_limit_error", code="rate_limited", retryable=True)
+UNSUPPORTED_ENCODING = Fault(415, "invalid_request_error", "invalid_request_error", code="unsupported_content_encoding")
+IDEMPOTENCY_KEY_REUSED = Fault(422, "invalid_request_error", "invalid_request_error", code="idempotency_key_reused")
+"""The status of the IETF's draft (draft-ietf-httpapi-idempotency-key-header, section 2.7). Not 409: SDKs repeat one."""
+QUEUE_FULL = Fault(429, "rate_limit_error", "rate_limit_error", code="backpressure", retryable=True, retry_after_s=5)
+RATE_LIMITED = Fault(429, "rate_limit_error", "rate_limit_error", code="rate_limited", retryable=True, retry_after_s=15)
 """The upstream's own short limit: a pause helps."""
-QUOTA_EXCEEDED = Fault(429, "rate_limit_error", "rate_limit_error", code="quota_exceeded")
+QUOTA_EXCEEDED = Fault(429, "rate_limit_error", "rate_limit_error", code="quota_exceeded", retry_after_s=60)
 """The account's quota is used up. No retry within minutes helps, so SDKs are told to stop; clients that go on all the
 same wait for Retry-After instead of asking an account again and again that is limited for being asked too often."""
 SESSION_NOT_PACKED = Fault(500, "server_error", "api_error", code="session_not_packed", retryable=True)
@@ -82,7 +98,13 @@ TOOL_CALL_MISSING = Fault(502, "upstream_error", "api_error", code="tool_call_mi
 TOOL_CALL_INVALID = Fault(502, "upstream_error", "api_error", code="tool_call_invalid")
 """The model began a call of a tool and could not complete it, asked twice; as `OUTPUT_INVALID`."""
 NO_READY_ACCOUNT = Fault(
-    503, "service_unavailable", "overloaded_error", code="no_ready_account", anthropic_status=529, retryable=True
+    503,
+    "service_unavailable",
+    "overloaded_error",
+    code="no_ready_account",
+    anthropic_status=529,
+    retryable=True,
+    retry_after_s=5,
 )
 NOT_CONFIGURED = Fault(503, "service_unavailable", "api_error", code="not_configured", retryable=True)
 """Nobody could be allowed: a setting is missing."""
@@ -101,13 +123,20 @@ class Rendered:
 def envelope(fault: Fault, dialect: Dialect, message: str, request_id: str, param: str | None = None) -> dict[str, Any]:
     """The JSON body, as an object."""
     if dialect is Dialect.ANTHROPIC:
-        return {
-            "type": "error",
-            "error": {"type": fault.anthropic_type, "message": message},
-            "request_id": request_id,
-        }
+        said: dict[str, Any] = {"type": fault.anthropic_type, "message": message}
+        if fault.details is not None:
+            said["details"] = fault.details
+        return {"type": "error", "error": said, "request_id": request_id}
     error = {"message": message, "type": fault.openai_type, "param": param, "code": fault.code}
     return {"error": error, "request_id": request_id}
+
+
+def request_id_headers(dialect: Dialect, request_id: str) -> dict[str, str]:
+    """The headers that tell a request's id: Anthropic's SDKs read `request-id`."""
+    headers = {"x-request-id": request_id}
+    if dialect is Dialect.ANTHROPIC:
+        headers["request-id"] = request_id
+    return headers
 
 
 def render(
@@ -120,7 +149,8 @@ def render(
     retry_after_s: float | None = None,
 ) -> Rendered:
     """Status, headers and body of an error. `retry_after_s` is rounded up to whole seconds, between 1 and 60."""
-    headers = {"content-type": "application/json", "x-request-id": request_id}
+    headers = {"content-type": "application/json", **request_id_headers(dialect, request_id)}
+    retry_after_s = fault.retry_after_s if retry_after_s is None else retry_after_s
     if retry_after_s is not None:
         bounded = min(max(retry_after_s, 0.001), MAX_RETRY_AFTER_S)
         headers["retry-after"] = str(ceil(bounded))

@@ -80,3 +80,29 @@ def verify(parsed: Parsed, keys: Iterable[bytes], key_id: str) -> bool:
         hmac.compare_digest(parsed.mac, _mac(key, parsed.kind, parsed.account_hash, parsed.nonce, key_id))
         for key in keys
     )
+
+
+_ITEM = re.compile(rf"[a-z]+_(?P<body>[A-Za-z0-9_-]{{{_BODY_CHARS}}})_(?P<input>i?)(?P<position>[0-9]{{1,5}})")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPlace:
+    """Where an item of a response stands."""
+
+    response_id: str
+    position: int
+    of_input: bool = False
+    """Among the items of the request, else among those of the answer."""
+
+    def named(self, prefix: str) -> str:
+        """The item's id: `PREFIX_…`, at most 46 characters. Whoever reads it knows the response, and so the account."""
+        body = self.response_id.removeprefix(Kind.RESPONSE)
+        return f"{prefix}_{body}_{'i' if self.of_input else ''}{self.position}"
+
+
+def item_place(item_id: str) -> ItemPlace | None:
+    """Where the item with this id stands; None for an id that is not made like ours. Nothing is proved by it."""
+    found = _ITEM.fullmatch(item_id)
+    if found is None:
+        return None
+    return ItemPlace(Kind.RESPONSE + found["body"], int(found["position"]), bool(found["input"]))

@@ -68,7 +68,8 @@ _FENCE = re.compile(r"(`{3,}(?:(?:think|toolCall)::[\w:.-]{0,80})?)")
 _LOOKS_SECRET = re.compile(
     r"(?i:bearer\s+)[A-Za-z0-9._~+/=-]{8,}"
     r"|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+"
-    r"|\b(?:sk|pt|rt|pat|ghp|glpat)-[A-Za-z0-9_-]{12,}"
+    r"|\b(?:sk|pt|rt|pat|ghp|glpat|xox[abprs])-[A-Za-z0-9_-]{12,}"
+    r"|\b(?:gh[opsur]|github_pat)_[A-Za-z0-9_]{12,}|\bAKIA[A-Z0-9]{12,}"
     r"|\bLTAI[A-Za-z0-9]{12,}"
     r"|(?<![A-Za-z0-9-])[0-9a-fA-F]{32,}(?![A-Za-z0-9-])"
     # Long, with digits, capitals and small letters: no word, and no key of a model.

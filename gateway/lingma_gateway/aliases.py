@@ -12,7 +12,7 @@ DEFAULT_ALIASES = ",".join(
     (
         "gpt-5.5,gpt-5,gpt-5-mini,gpt-4.1,gpt-4o,gpt-4o-mini,o3,o4-mini",
         "claude-opus-4-5,claude-sonnet-4-5,claude-haiku-4-5",
-        "claude-opus-*,claude-sonnet-*,claude-haiku-*",
+        "claude-opus-*,claude-sonnet-*,claude-haiku-*,claude-fable-*,claude-mythos-*",
     )
 )
 """What clients of OpenAI and Anthropic ask for when they are not told otherwise; Claude's names end in dates, too."""

@@ -3,8 +3,9 @@ session of Lingma's and in the slot that the turn holds.
 """
 
 import logging
+import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from lingma_contract.jsonlog import event
 from lingma_gateway.answers.answer import Answer, Ended, Wanted
 from lingma_gateway.answers.asking_again import Again
 from lingma_gateway.conversation import Message, Role
-from lingma_gateway.errors import UpstreamProtocol
+from lingma_gateway.errors import UpstreamError, UpstreamProtocol
 from lingma_gateway.events import FinishReason, StreamEvent, Usage
 from lingma_gateway.lingma import calls, updates, usagelog
 from lingma_gateway.lingma.exchange import Exchange, Manner, exchange
@@ -25,8 +26,9 @@ from lingma_gateway.prompting.tools import ToolWords
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.sessions.continuing import Place
 from lingma_gateway.telemetry.metrics import Metrics
+from lingma_gateway.telemetry.tooltrace import Conversation, ToolTrace
 from lingma_gateway.tokens import request_tokens
-from lingma_gateway.tools import Grammars
+from lingma_gateway.tools import CallFailed, Grammars
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class Desk:
     manner: Manner
     locale: str
     metrics: Metrics
+    trace: ToolTrace
     grammars: Grammars
     """In which each model is told to call tools."""
     description_tokens: int
@@ -47,12 +50,16 @@ class Desk:
 class Answering:
     """The turn of `place`, on the instance that gave it a slot."""
 
-    def __init__(self, place: Place, wanted: Wanted, instance: Instance, record: TurnRecord, desk: Desk) -> None:
+    def __init__(
+        self, place: Place, wanted: Wanted, instance: Instance, conversation: Conversation, desk: Desk
+    ) -> None:
         self._place = place
         self._wanted = wanted
         self._instance = instance
-        self._record = record
+        self._conversation = conversation
+        self._record = conversation.record
         self._desk = desk
+        self._asked_at = 0.0
         self._exchange: Exchange | None = None
         self._answer = self._new_answer()
         self._held: list[StreamEvent] = []
@@ -109,6 +116,7 @@ class Answering:
 
     def _asked(self, question: str) -> AbstractAsyncContextManager[Exchange]:
         place = self._place
+        self._asked_at = time.monotonic()
         ask = calls.Ask(
             request_id=str(uuid.uuid4()),
             model_key=place.model,
@@ -130,7 +138,10 @@ class Answering:
             self._held.clear()
             self._answer = self._new_answer()
             pieces = pieces.pieces
-        return self._answer.read(pieces)
+        made = len(self._answer.made)
+        produced = self._answer.read(pieces)
+        self._trace_made(made)
+        return produced
 
     def _sendable(self, produced: list[StreamEvent]) -> list[StreamEvent]:
         """The events that can be sent now."""
@@ -144,12 +155,20 @@ class Answering:
         """What is left to send, and whether the model is to be asked again. It is once at most."""
         self._count(asked.request_id)
         answer = self._answer
-        ended = answer.end(may_ask=self._record.retries == 0)
+        made = len(answer.made)
+        try:
+            ended = answer.end(may_ask=self._record.retries == 0)
+        except UpstreamError:
+            self._trace_failed(answer.failed, finally_=True)
+            raise
+        self._trace_made(made)
+        self._trace_failed(ended.failed, finally_=ended.again is None)
         if ended.again is not None:
             return ended
         if answer.reason in (FinishReason.STOP, FinishReason.TOOL_CALLS):
             self._complete = Message(Role.ASSISTANT, answer.parts)
         assert self._usage is not None
+        self._record.finish = answer.reason
         return Ended([*ended.events, answer.finish(self._usage, self.session_id)])
 
     def _again(self, again: Again) -> str:
@@ -158,6 +177,17 @@ class Answering:
         self._desk.metrics.retries.labels(again.why.value).inc()
         event(log, "asked_again", request_id=self._record.request_id, account=self._record.account, why=again.why.value)
         return again.question
+
+    def _trace_made(self, before: int) -> None:
+        """The calls that were completed since there were `before`."""
+        for made in self._answer.made[before:]:
+            self._desk.trace.made(self._conversation, made, (time.monotonic() - self._asked_at) * 1000)
+
+    def _trace_failed(self, failed: Iterable[CallFailed], *, finally_: bool) -> None:
+        for each in failed:
+            tool = self._wanted.toolset.find(each.name)
+            name = tool.name if tool is not None else None
+            self._desk.trace.failed(self._conversation, name, each.reason.value, finally_=finally_)
 
     def _count(self, request_id: str) -> None:
         """Add what this question cost: by Lingma's own count, where its log has one."""

@@ -133,7 +133,7 @@ class OutputFormat:
     """JSON Schema as JSON text; None: any JSON object."""
     name: str = ""
     strict: bool = False
-    where: str = "response_format.json_schema.schema"
+    where: str = field(default="response_format.json_schema.schema", compare=False)
     """The field that holds the schema, as errors name it."""
 
 

@@ -2,7 +2,11 @@
 
 GatewayError
 ├── InvalidRequest          the caller's body; names the field
+│   ├── MissingParameter    a field that OpenAI requires
+│   ├── PreviousResponseNotFound  what `previous_response_id` names is not kept, or never was
+│   └── ThreadNotKept       a thread of Anthropic's, whose state would have to be kept
 ├── Unauthenticated         the caller's own key
+├── UpgradeRequired         a WebSocket handshake
 ├── ModelNotFound           UNKNOWN_MODEL=reject and no such model
 ├── NotFound                no such instance
 ├── Conflict                not in this state
@@ -10,6 +14,8 @@ GatewayError
 ├── SessionNotPacked        the login's files are of no use elsewhere
 ├── RequestTooLarge
 ├── ClientTooSlow           the caller does not read its answer
+├── UnsupportedEncoding     the body is compressed
+├── IdempotencyKeyReused    the same Idempotency-Key with another request
 ├── QueueFull               every slot is taken, and the queue too
 ├── NoReadyAccount          no Lingma is connected and logged in
 │   └── LoginLost           the Lingma that was asked says that its account may not
@@ -51,8 +57,28 @@ class InvalidRequest(GatewayError):
     fault = contract.INVALID_REQUEST
 
 
+class MissingParameter(InvalidRequest):
+    """In OpenAI's words and with its code."""
+
+    fault = contract.MISSING_PARAMETER
+
+
+class PreviousResponseNotFound(InvalidRequest):
+    fault = contract.PREVIOUS_RESPONSE_NOT_FOUND
+
+
+class ThreadNotKept(InvalidRequest):
+    """Anthropic's SDKs send the whole conversation then."""
+
+    fault = contract.THREAD_NOT_KEPT
+
+
 class Unauthenticated(GatewayError):
     fault = contract.UNAUTHENTICATED
+
+
+class UpgradeRequired(GatewayError):
+    fault = contract.UPGRADE_REQUIRED
 
 
 class ModelNotFound(GatewayError):
@@ -83,6 +109,14 @@ class ClientTooSlow(GatewayError):
     """More of the answer waits for the caller than may wait."""
 
     fault = contract.REQUEST_TIMEOUT
+
+
+class UnsupportedEncoding(GatewayError):
+    fault = contract.UNSUPPORTED_ENCODING
+
+
+class IdempotencyKeyReused(GatewayError):
+    fault = contract.IDEMPOTENCY_KEY_REUSED
 
 
 class QueueFull(GatewayError):

@@ -2,20 +2,20 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from lingma_contract.health import Health
+from lingma_gateway.admission import FairQueue, Fate, TurnTimes
 from lingma_gateway.errors import NoReadyAccount, QueueFull
 from lingma_gateway.lingma.instance import Instance
 
 _UNREADY_AFTER_S = 3.0
 """Readiness outlives a reconnect of this length, so that one hiccup does not take the pod out of its Service."""
 _NO_ACCOUNT_RETRY_S = 5.0
-_SMOOTHING = 0.2
+_SOONEST_RETRY_S = 1.0
 
 
 def _any(_: Instance) -> bool:
@@ -34,7 +34,12 @@ class Wish:
     """The one instance that will do; where it is not ready, none."""
 
 
-_Waiting = tuple[asyncio.Future[Instance], Wish]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """One who waits; the instance, once a slot of it was taken in this one's name."""
+
+    given: asyncio.Future[Instance]
+    wish: Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +57,12 @@ class Pool:
         self.rejected = 0
         self._settings = settings
         self._clock = clock
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: FairQueue[_Waiting] = FairQueue()
         self._idle = asyncio.Event()
         self._idle.set()
         self._turns = 0
-        self._turn_s = 5.0
+        self._times = TurnTimes()
+        self._running: dict[object, float] = {}
         self._was_ready = False
         self._last_ready: float | None = None
 
@@ -96,24 +102,32 @@ class Pool:
 
     @asynccontextmanager
     async def slot(
-        self, preferred: str | None = None, suits: Callable[[Instance], bool] = _any, only: Instance | None = None
+        self,
+        preferred: str | None = None,
+        suits: Callable[[Instance], bool] = _any,
+        only: Instance | None = None,
+        key_id: str = "",
     ) -> AsyncIterator[Instance]:
         """An instance with a free slot, which is taken until the block ends: `Wish` says which.
+
+        Those who wait are served one a key in turn, so that the many requests of one key do not hold up another's.
 
         Raises:
             NoReadyAccount: no instance is ready.
             QueueFull: every slot is taken, and the queue is full or the wait too long.
         """
-        instance = await self._take(Wish(preferred, suits, only))
+        instance = await self._take(Wish(preferred, suits, only), key_id)
         self.accepted += 1
-        started = self._clock()
+        turn, started_s = object(), self._clock()
+        self._running[turn] = started_s
         try:
             yield instance
         finally:
-            self._turn_s += _SMOOTHING * (self._clock() - started - self._turn_s)
+            del self._running[turn]
+            self._times.add(self._clock() - started_s)
             self._vacate(instance)
 
-    async def _take(self, wish: Wish) -> Instance:
+    async def _take(self, wish: Wish, key_id: str) -> Instance:
         while True:
             # Nobody overtakes those who wait: a slot may have become free that is theirs.
             self._settle()
@@ -121,7 +135,7 @@ class Pool:
             if instance is not None:
                 self._occupy(instance)
                 return instance
-            instance = await self._wait(wish)
+            instance = await self._wait(wish, key_id)
             if instance.ready:
                 return instance
             self._vacate(instance)  # lost between the handing over and now
@@ -169,56 +183,69 @@ class Pool:
         reasons = "; ".join(f"{instance.name}: {instance.health.message}" for instance in self.instances[:5])
         return f"no Lingma account is ready ({reasons})"
 
-    async def _wait(self, wish: Wish) -> Instance:
+    async def _wait(self, wish: Wish, key_id: str) -> Instance:
         """A slot that `_settle` took in the name of this turn."""
         timeout_s = self._settings.queue_timeout_s
-        if len(self._waiting) >= self._settings.max_queued or timeout_s <= 0:
+        if timeout_s <= 0 or not self._has_room(key_id):
             raise self._rejection()
-        turn: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
-        self._waiting.append((turn, wish))
+        waiting = _Waiting(asyncio.get_running_loop().create_future(), wish)
+        self._waiting.add(key_id, waiting)
         self._settle()
         try:
             async with asyncio.timeout(timeout_s):
-                return await turn
+                return await waiting.given
         except BaseException as error:
-            self._leave(turn)
+            self._leave(waiting)
             if isinstance(error, TimeoutError):
                 raise self._rejection() from error
             raise
 
-    def _leave(self, turn: asyncio.Future[Instance]) -> None:
+    def _has_room(self, key_id: str) -> bool:
+        """Whether one more of this key may wait; the last of a key that has many more waiting makes room."""
+        if len(self._waiting) < self._settings.max_queued:
+            return True
+        displaced = self._waiting.make_room(key_id)
+        if displaced is None:
+            return False
+        # It still waits: `_settle`, a moment ago, let go of all who do not.
+        displaced.given.set_exception(self._rejection())
+        return True
+
+    def _leave(self, waiting: _Waiting) -> None:
         """Stop waiting: out of the queue, or out of the slot that was handed over in this very moment."""
-        if any(waiting is turn for waiting, _ in self._waiting):
-            self._waiting = deque(item for item in self._waiting if item[0] is not turn)
+        given = waiting.given
+        if self._waiting.remove(waiting):
             self._settle()
-        elif not turn.cancelled() and turn.exception() is None:
-            self._vacate(turn.result())
+        elif not given.cancelled() and given.exception() is None:
+            self._vacate(given.result())
 
     def _rejection(self) -> QueueFull:
         self.rejected += 1
-        slots = sum(instance.settings.max_in_flight for instance in self.instances) or 1
-        retry_after_s = max(1.0, self._turn_s * (len(self._waiting) + 1) / slots)
-        return QueueFull("every slot of every account is taken, try again", retry_after_s=retry_after_s)
+        now_s = self._clock()
+        slots = sum(instance.settings.max_in_flight for instance in self.instances if instance.ready)
+        ages_s = [now_s - started_s for started_s in self._running.values()]
+        free = max(0, slots - len(ages_s))
+        earliest_s = self._times.earliest_slot_s(ages_s, free, len(self._waiting))
+        return QueueFull(
+            "every slot of every account is taken, try again", retry_after_s=max(_SOONEST_RETRY_S, earliest_s)
+        )
 
     def _settle(self) -> None:
-        """Hand free slots to those who wait, in the order in which they came.
-
-        One who waits for another instance than the one that is free holds up nobody behind.
-        """
-        still: deque[_Waiting] = deque()
-        for turn, wish in self._waiting:
-            if turn.cancelled():
-                continue
-            try:
-                instance = self._pick(wish)
-            except NoReadyAccount as error:
-                turn.set_exception(error)
-                continue
-            if instance is None:
-                still.append((turn, wish))
-            else:
-                self._occupy(instance)
-                turn.set_result(instance)
-        self._waiting = still
+        """Hand free slots to those who wait."""
+        self._waiting.offer(self._serve)
         if self.in_flight == 0 and not self._waiting:
             self._idle.set()
+
+    def _serve(self, waiting: _Waiting) -> Fate:
+        if waiting.given.done():
+            return Fate.GONE
+        try:
+            instance = self._pick(waiting.wish)
+        except NoReadyAccount as error:
+            waiting.given.set_exception(error)
+            return Fate.GONE
+        if instance is None:
+            return Fate.WAITS
+        self._occupy(instance)
+        waiting.given.set_result(instance)
+        return Fate.SERVED

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lingma_gateway.events import Usage
+from lingma_gateway.events import FinishReason, Usage
 
 
 def _unsigned_call_id() -> str:
@@ -21,7 +21,11 @@ class TurnRecord:
     account: str | None = None
     model: str | None = None
     usage: Usage | None = None
+    finish: FinishReason | None = None
+    """Why the answer ended, once it has."""
     started_at: float = field(default_factory=time.monotonic)
+    queued_s: float | None = None
+    """How long it waited for its slot."""
     first_event_s: float | None = None
     degraded: list[str] = field(default_factory=list)
     """Parts of the request that the model could not see, by the names of their placeholders."""

@@ -24,8 +24,11 @@ from lingma_gateway.login.configured import Logins
 from lingma_gateway.pool import Pool, PoolSettings
 from lingma_gateway.services import Services
 from lingma_gateway.sessions.cache import SessionCache
+from lingma_gateway.sessions.responsefile import Limits
+from lingma_gateway.sessions.responses import ResponseStore
 from lingma_gateway.sessions.source import SessionSource
 from lingma_gateway.settings import Settings
+from lingma_gateway.sharing import SharedAnswers, SharingSettings
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.tools import Grammars
 from lingma_gateway.turns import ToolSettings, Turns, TurnSettings
@@ -35,6 +38,7 @@ log = logging.getLogger(__name__)
 _SWEEP_S = 30.0
 """Between two looks for sessions that have expired."""
 _DEFAULT_WORK_DIR = Path("~/.lingma")
+_MEGABYTE = 1024 * 1024
 _OF_ONE_ACCOUNT = (
     "lingma_username",
     "lingma_password",
@@ -182,7 +186,10 @@ async def running_services(
         reject_unknown_model=settings.unknown_model == "reject",
         locale=settings.locale,
         tools=ToolSettings(
-            settings.tools_mode == "emulate", Grammars.parse(settings.tools_grammar), settings.tools_description_tokens
+            settings.tools_mode == "emulate",
+            Grammars.parse(settings.tools_grammar),
+            settings.tools_description_tokens,
+            settings.tools_log_content,
         ),
     )
     pool.instances = tuple(instances)
@@ -193,8 +200,15 @@ async def running_services(
         metrics.watch(sessions)
         turns = Turns(turn_settings, pool, metrics, sessions)
         stack.push_async_callback(turns.settle)
+        responses = _response_store(settings)
+        if responses is not None:
+            stack.push_async_callback(responses.close)
+        shared_answers = SharedAnswers(_sharing(settings))
+        stack.push_async_callback(shared_answers.close)
         await stack.enter_async_context(_swept(turns))
-        yield Services(settings, pool, turns, metrics, identity, names, sessions)
+        yield Services(
+            settings, pool, turns, metrics, identity, names, sessions, responses, shared_answers=shared_answers
+        )
 
 
 def _session_cache(settings: Settings) -> SessionCache | None:
@@ -218,3 +232,19 @@ async def _swept(turns: Turns) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _response_store(settings: Settings) -> ResponseStore | None:
+    if not settings.responses_store_enabled:
+        return None
+    limits = Limits(settings.responses_store_max_age, settings.responses_store_max_megabytes * _MEGABYTE)
+    return ResponseStore(settings.lingma_work_dir.expanduser(), limits)
+
+
+def _sharing(settings: Settings) -> SharingSettings:
+    return SharingSettings(
+        max_answers=settings.idempotency_max_answers,
+        max_bytes=settings.idempotency_max_bytes,
+        lifetime_s=settings.idempotency_ttl_sec,
+        grace_s=settings.idempotency_grace_sec,
+    )

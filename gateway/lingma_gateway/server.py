@@ -12,7 +12,11 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from lingma_contract import errors as contract
+from lingma_contract import requestid
+from lingma_contract.errors import Dialect
 from lingma_contract.jsonlog import event
 from lingma_gateway.services import Services
 
@@ -42,11 +46,28 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _Protocol(HttpToolsProtocol):
+    """What is no HTTP at all gets an error in a form, too: OpenAI's, for no path says whose the caller reads."""
+
+    def send_400_response(self, msg: str) -> None:
+        rendered = contract.render(
+            contract.INVALID_REQUEST, Dialect.OPENAI, "this is no valid HTTP request", requestid.accept(None)
+        )
+        headers = {**rendered.headers, "content-length": str(len(rendered.body)), "connection": "close"}
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.transport.write(f"HTTP/1.1 400 Bad Request\r\n{head}\r\n".encode() + rendered.body)
+        self.transport.close()
+
+
+_NO_ERRORS = ("without completing response", "Unsupported upgrade request", "No supported WebSocket library")
+"""Of the server's own messages: an answer that is broken off on purpose, and a handshake that a route refuses."""
+
+
 class _NotAnError(logging.Filter):
-    """An answer that is broken off on purpose is no error of the server."""
+    """Drops what the server takes for an error and is none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return "without completing response" not in record.getMessage()
+        return not any(words in record.getMessage() for words in _NO_ERRORS)
 
 
 class Servers:
@@ -132,6 +153,7 @@ def _listen(endpoint: Endpoint) -> socket.socket:
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=_Protocol,
         access_log=False,
         log_config=None,
         lifespan="off",

@@ -156,8 +156,26 @@ class Settings(BaseSettings):
     """Longest wait for a slot."""
     gateway_max_queued: int = Field(default=64, ge=0)
     """Requests that may wait for a slot; more are refused at once."""
+    idempotency_max_answers: int = Field(default=256, ge=0)
+    """Answers to requests with an `Idempotency-Key` that are kept to be joined or repeated. 0: it has no effect."""
+    idempotency_max_bytes: int = Field(default=32 * 1024 * 1024, ge=0)
+    """Bytes of those answers together; the oldest go first."""
+    idempotency_ttl_sec: float = Field(default=600.0, ge=0)
+    """How long such an answer is repeated after its end."""
+    idempotency_grace_sec: float = Field(default=10.0, ge=0)
+    """How long such an answer goes on after its client left, so that a retry finds it running."""
+    served_by_in_body: bool = False
+    """Whether JSON bodies of chat completions also carry `served_by` and `latency`, as the earlier gateway's did."""
     max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     """Largest request body."""
+
+    responses_store_enabled: bool = True
+    """Keep answers of the Responses API for `previous_response_id`, unless a request says `store: false`. Prompts and
+    answers then lie in the work directory."""
+    responses_store_max_age: float = Field(default=604800.0, gt=0)
+    """How long a response is kept after the last turn of its conversation."""
+    responses_store_max_megabytes: int = Field(default=256, ge=1)
+    """Size of all stored responses together; those that were not used for longest give way."""
 
     lingma_drain_seconds: float = Field(default=300.0, ge=0)
     """After SIGTERM, how long running answers may take."""

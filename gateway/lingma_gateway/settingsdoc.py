@@ -16,6 +16,7 @@ _GROUPS = {
     "first_event_timeout": "Turns and models",
     "session_reuse_enabled": "Sessions of Lingma's that are kept",
     "gateway_max_in_flight": "Limits",
+    "responses_store_enabled": "Stored responses",
     "lingma_drain_seconds": "Ending",
 }
 """The heading of each group, by its first field: groups follow the order of the fields."""

@@ -1,6 +1,7 @@
 """One turn: take a slot, have it answered, give everything back. Every exit releases what it took."""
 
 import logging
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from dataclasses import dataclass, replace
 from lingma_contract.jsonlog import event
 from lingma_gateway.answering import Answering, Desk
 from lingma_gateway.answers.answer import Wanted
+from lingma_gateway.answers.results import arrived
 from lingma_gateway.conversation import ChoiceMode, ToolChoice, Turn
 from lingma_gateway.errors import InvalidRequest, LoginLost, ModelNotFound, NoReadyAccount, UpstreamLost
 from lingma_gateway.events import StreamEvent
@@ -19,7 +21,10 @@ from lingma_gateway.pool import Pool
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.sessions import affinity
 from lingma_gateway.sessions.continuing import Continuing, Fresh, Holder
+from lingma_gateway.sessions.prefix import opening
+from lingma_gateway.telemetry import spans
 from lingma_gateway.telemetry.metrics import Metrics
+from lingma_gateway.telemetry.tooltrace import Conversation, ToolTrace
 from lingma_gateway.tools import Grammars
 
 log = logging.getLogger(__name__)
@@ -36,6 +41,8 @@ class ToolSettings:
     """False: they are left out."""
     grammars: Grammars
     description_tokens: int
+    log_content: bool
+    """Log arguments and results, masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,8 @@ class Turns:
         self._pool = pool
         self._continuing = Fresh() if continuing is None else continuing
         tools = settings.tools
-        self._desk = Desk(settings.manner, settings.locale, metrics, tools.grammars, tools.description_tokens)
+        trace = ToolTrace(metrics, log_content=tools.log_content)
+        self._desk = Desk(settings.manner, settings.locale, metrics, trace, tools.grammars, tools.description_tokens)
         self._deletions = Deletions()
 
     async def run(self, turn: Turn, record: TurnRecord) -> AsyncGenerator[list[StreamEvent], None]:
@@ -71,25 +79,41 @@ class Turns:
         wanted = Wanted.of(turn)
         self._refuse_unknown(turn)
         preferred = self._continuing.preferred(turn, record.key_id) or self._affine(turn, record.key_id)
-        async with self._pool.slot(preferred, lambda each: self._offers(turn, each)) as instance:
+        async with self._pool.slot(preferred, lambda each: self._offers(turn, each), key_id=record.key_id) as instance:
+            record.queued_s = time.monotonic() - record.started_at
             record.account = instance.name
             record.model = self._model(turn, instance)
-            place = self._continuing.place(turn, record.key_id, Holder(instance.name, instance.epoch), record.model)
-            record.session = place.outcome
-            answering = Answering(place, wanted, instance, record, self._desk)
-            try:
-                async with aclosing(answering.events()) as events:
+            name = opening(turn.messages)
+            with spans.chat(record, name) as span:
+                conversation = Conversation(record, name, span)
+                async with aclosing(self._answered(turn, wanted, instance, conversation)) as events:
                     async for produced in events:
                         yield produced
-            except LoginLost:
-                instance.suspect_login()
-                raise
-            finally:
-                if answering.complete is None:
-                    self._continuing.failed(place, answering.session_id)
-                else:
-                    self._continuing.succeeded(place, answering.session_id, answering.complete)
-                self.retire()
+
+    async def _answered(
+        self, turn: Turn, wanted: Wanted, instance: Instance, conversation: Conversation
+    ) -> AsyncGenerator[list[StreamEvent], None]:
+        """The turn in a slot of `instance`."""
+        record = conversation.record
+        for result in arrived(turn.messages):
+            self._desk.trace.arrived(conversation, result)
+        assert record.model is not None
+        place = self._continuing.place(turn, record.key_id, Holder(instance.name, instance.epoch), record.model)
+        record.session = place.outcome
+        answering = Answering(place, wanted, instance, conversation, self._desk)
+        try:
+            async with aclosing(answering.events()) as events:
+                async for produced in events:
+                    yield produced
+        except LoginLost:
+            instance.suspect_login()
+            raise
+        finally:
+            if answering.complete is None:
+                self._continuing.failed(place, answering.session_id)
+            else:
+                self._continuing.succeeded(place, answering.session_id, answering.complete)
+            self.retire()
 
     def _without_unserved(self, turn: Turn, record: TurnRecord) -> Turn:
         if self._settings.tools.emulated or not turn.tools:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from lingma_contract import fingerprint
+from lingma_contract import fingerprint, ids
 from lingma_contract.ids import Kind
 from lingma_contract.names import Header
 
@@ -131,13 +131,6 @@ def _hard(request: Request, resolve: Resolve) -> Iterator[Affinity]:
             yield Pinned(Reason.ID, named[1], hard=True)
         else:
             yield Lost(param, value)
-        return
-    thread = request.body.get("thread")
-    if isinstance(thread, Mapping) and isinstance(message_id := thread.get("previous_message_id"), str):
-        named = resolve(message_id)
-        # One that is not ours goes to any account: its gateway has Anthropic's words for a thread that is not kept.
-        if named is not None and named[0] is Kind.MESSAGE:
-            yield Pinned(Reason.ID, named[1], hard=True)
 
 
 def _state_id(request: Request) -> tuple[str | None, str | None]:
@@ -160,7 +153,9 @@ def _account_of_last_id(body: Mapping[str, Any], resolve: Resolve) -> str | None
         return None
     for item in items[: -MAX_ITEMS_SEARCHED - 1 : -1]:
         for value in _ids(item):
-            named = resolve(value)
+            # An item of a stored response names that response: only its account can say what the item is.
+            place = ids.item_place(value)
+            named = resolve(value if place is None else place.response_id)
             if named is not None and named[0] is not Kind.AFFINITY:
                 return named[1]
     return None

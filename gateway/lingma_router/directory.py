@@ -5,7 +5,7 @@ own Service has an endpoint that is `serving` and not `terminating`. Not `ready`
 pods that are not ready, since logins need them, and `ready` is then always true.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -63,6 +63,8 @@ class Snapshot:
     """Those that take requests, by UID."""
     by_hash: Mapping[bytes, str]
     """UID by the hash that ids carry."""
+    waking: Mapping[str, Account]
+    """Those that take none yet, for want of a login or of a Lingma, but whose gateway has an address; by UID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class _SliceObject:
     account: str
     hosts: tuple[str, ...]
     """Addresses of endpoints that serve and are not terminating."""
+    waking: tuple[str, ...] = ()
+    """Addresses of endpoints that do not serve and are not terminating."""
 
 
 _Key = tuple[str, str]
@@ -128,21 +132,30 @@ class Directory:
         return self._accounts if resource is Resource.ACCOUNTS else self._slices
 
     def _build(self) -> Snapshot:
-        hosts: dict[_Key, str] = {}
-        for (namespace, _slice_name), piece in sorted(self._slices.items()):
-            for host in piece.hosts:
-                hosts.setdefault((namespace, piece.account), host)
+        serving = self._hosts(lambda piece: piece.hosts)
+        idle = self._hosts(lambda piece: piece.waking)
         accounts: dict[str, Listed] = {}
-        for (namespace, name), found in sorted(self._accounts.items()):
-            serving = hosts.get((namespace, name))
-            state = _state(found, serving)
-            address = f"{serving}:{self._port}" if state is State.READY else None
-            accounts[found.uid] = Listed(Account(found.uid, namespace, name, address), state)
+        waking: dict[str, Account] = {}
+        for key, found in sorted(self._accounts.items()):
+            state = _state(found, serving.get(key))
+            address = serving[key] if state is State.READY else None
+            accounts[found.uid] = Listed(Account(found.uid, *key, address), state)
+            if state is State.NOT_READY and key in idle:
+                waking[found.uid] = Account(found.uid, *key, idle[key])
         return Snapshot(
             accounts=accounts,
             ready={uid: listed.account for uid, listed in accounts.items() if listed.state is State.READY},
             by_hash={ids.account_hash(uid): uid for uid in accounts},
+            waking=waking,
         )
+
+    def _hosts(self, of: Callable[[_SliceObject], Iterable[str]]) -> dict[_Key, str]:
+        """The first address of each account, with its port."""
+        found: dict[_Key, str] = {}
+        for (namespace, _slice_name), piece in sorted(self._slices.items()):
+            for host in of(piece):
+                found.setdefault((namespace, piece.account), f"{host}:{self._port}")
+        return found
 
 
 def _set(table: dict[_Key, Any], key: _Key, value: object | None) -> None:
@@ -175,19 +188,17 @@ def _slice(metadata: Mapping[str, Any], item: Mapping[str, Any]) -> _SliceObject
     # The label alone may stand on any Service of the namespace; the router's token goes to the account's own.
     if not isinstance(account, str) or labels.get(_SERVICE) != children_name(account):
         return None
-    ipv6 = item.get("addressType") == "IPv6"
-    hosts = [
-        f"[{address}]" if ipv6 else address
-        for endpoint in _list(item.get("endpoints"))
-        if _serves(_mapping(_mapping(endpoint).get("conditions")))
-        for address in _list(_mapping(endpoint).get("addresses"))
-        if isinstance(address, str)
-    ]
-    return _SliceObject(account, tuple(hosts))
+    found: dict[bool, list[str]] = {True: [], False: []}
+    for endpoint in map(_mapping, _list(item.get("endpoints"))):
+        conditions = _mapping(endpoint.get("conditions"))
+        if conditions.get("terminating") is not True:
+            found[conditions.get("serving") is True] += _hosts(endpoint, item.get("addressType") == "IPv6")
+    return _SliceObject(account, tuple(found[True]), tuple(found[False]))
 
 
-def _serves(conditions: Mapping[str, Any]) -> bool:
-    return conditions.get("serving") is True and conditions.get("terminating") is not True
+def _hosts(endpoint: Mapping[str, Any], ipv6: bool) -> list[str]:
+    addresses = [address for address in _list(endpoint.get("addresses")) if isinstance(address, str)]
+    return [f"[{address}]" for address in addresses] if ipv6 else addresses
 
 
 def _key(metadata: Mapping[str, Any]) -> _Key:

@@ -45,6 +45,11 @@ def is_forwarded(raw_path: str) -> bool:
     return not any(segment in ("", ".", "..") for segment in segments)
 
 
+def needs_no_login(raw_path: str) -> bool:
+    """Whether a gateway answers this path by itself, without a Lingma that is logged in."""
+    return raw_path == "/v1/messages/count_tokens" or raw_path == "/v1/models" or raw_path.startswith("/v1/models/")
+
+
 def is_responses(raw_path: str) -> bool:
     """Whether the path is of OpenAI's Responses API, whose clients know `x-codex-turn-state`."""
     return raw_path in ("/v1/responses", "/responses")

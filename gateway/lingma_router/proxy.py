@@ -197,7 +197,10 @@ class Proxy:
             )
             return placement.place(wishes, fleet, random.randrange)
 
-        fleet = Fleet(snapshot.ready, self._loads.counts, self._bound).without(spared)
+        accounts = snapshot.ready
+        if not accounts and headers.needs_no_login(call.wish.path):
+            accounts = snapshot.waking
+        fleet = Fleet(accounts, self._loads.counts, self._bound).without(spared)
         resting = self._cooldown.resting()
         if resting:
             rested = place(fleet.without({uid for uid, account in fleet.ready.items() if account.address in resting}))

@@ -57,12 +57,22 @@ def test_sdks_are_told_not_to_repeat_what_cannot_succeed(fault: Fault, dialect: 
     rendered = errors.render(fault, dialect, "message", "req-1")
     assert rendered.headers["x-request-id"] == "req-1"
     assert rendered.headers["content-type"] == "application/json"
-    assert "retry-after" not in rendered.headers
     worth_repeating = rendered.status in (408, 429) or rendered.status >= 500
     asked_twice = (errors.OUTPUT_INVALID, errors.TOOL_CALL_MISSING, errors.TOOL_CALL_INVALID)
     if fault is errors.QUOTA_EXCEEDED or fault in asked_twice:
         worth_repeating = False  # no pause that a client would make helps
     assert rendered.headers.get("x-should-retry") == (None if worth_repeating else "false")
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.status}-{fault.code}")
+def test_every_429_and_every_want_of_an_account_says_when_to_come_again(fault: Fault, dialect: Dialect) -> None:
+    rendered = errors.render(fault, dialect, "message", "req-1")
+    must = fault.status == 429 or fault is errors.NO_READY_ACCOUNT
+    assert ("retry-after" in rendered.headers) is must
+    if must:
+        assert 1 <= int(rendered.headers["retry-after"]) <= 60
+        assert int(rendered.headers["retry-after-ms"]) == int(rendered.headers["retry-after"]) * 1000
 
 
 @pytest.mark.parametrize(

@@ -111,3 +111,18 @@ def test_no_text_makes_the_parser_fail(text: str) -> None:
     ids.parse(text)
     for kind in Kind:
         ids.parse(kind.value + text)
+
+
+@pytest.mark.parametrize("of_input", [False, True])
+@pytest.mark.parametrize("position", [0, 7, 12345])
+def test_the_id_of_an_item_says_where_it_stands(position: int, of_input: bool) -> None:
+    place = ids.ItemPlace(ids.mint(Kind.RESPONSE, "uid", b"key", "team"), position, of_input)
+    named = place.named("msg")
+    assert re.fullmatch(r"msg_[A-Za-z0-9_-]{1,42}", named)
+    assert ids.item_place(named) == place
+    assert ids.parse(named) is None
+
+
+@pytest.mark.parametrize("value", ["", "msg_1", "rs_68af4030592c81938ec0a5fbab4a3e9f05438e46b5f69a3b", "fc_call_1_2"])
+def test_an_item_of_another_server_stands_nowhere(value: str) -> None:
+    assert ids.item_place(value) is None

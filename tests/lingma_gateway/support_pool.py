@@ -49,14 +49,14 @@ def pool_of(*accounts: Account, timeout_s: float = 5.0, max_queued: int = 64, cl
 class Turn:
     """One turn, in a task of its own: waits for a slot and holds it until `end`."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, key_id: str = "") -> None:
         self.account: Instance | None = None
         self._begun = asyncio.Event()
         self._ended = asyncio.Event()
-        self.task = asyncio.create_task(self._run(pool))
+        self.task = asyncio.create_task(self._run(pool, key_id))
 
-    async def _run(self, pool: Pool) -> None:
-        async with pool.slot() as account:
+    async def _run(self, pool: Pool, key_id: str) -> None:
+        async with pool.slot(key_id=key_id) as account:
             assert account.ready, "a turn was given an account that is not ready"
             self.account = account
             self._begun.set()
@@ -88,16 +88,16 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0)
 
 
-async def started(pool: Pool) -> Turn:
+async def started(pool: Pool, key_id: str = "") -> Turn:
     """A turn that runs."""
-    turn = Turn(pool)
+    turn = Turn(pool, key_id)
     await turn.begins()
     return turn
 
 
-async def queued(pool: Pool) -> Turn:
+async def queued(pool: Pool, key_id: str = "") -> Turn:
     """A turn that waits."""
     before = pool.queued
-    turn = Turn(pool)
+    turn = Turn(pool, key_id)
     await until(lambda: pool.queued > before or turn.task.done())
     return turn

@@ -260,6 +260,71 @@ async def test_those_who_wait_are_told_when_the_last_account_is_lost() -> None:
     assert pool.queued == 0
 
 
+# Fair between keys
+
+
+async def test_one_keys_flood_does_not_starve_another() -> None:
+    pool = pool_of(Account("a", slots=1))
+    running = await started(pool, "flood")
+    flood = [await queued(pool, "flood") for _ in range(20)]
+    late = await queued(pool, "late")
+    await running.end()
+    await flood[0].begins()  # first in, and its key's turn
+    await flood[0].end()
+    await late.begins()
+    assert not any(turn.running for turn in flood[1:])
+    await late.end()
+    for turn in flood[1:]:
+        await turn.begins()
+        await turn.end()
+    assert (pool.in_flight, pool.queued) == (0, 0)
+
+
+async def test_a_queue_that_one_key_filled_makes_room_for_another_key() -> None:
+    pool = pool_of(Account("a", slots=1), max_queued=3)
+    running = await started(pool, "flood")
+    flood = [await queued(pool, "flood") for _ in range(3)]
+    late = Turn(pool, "late")
+    with pytest.raises(QueueFull):
+        await flood[2].task
+    assert (pool.queued, pool.rejected) == (3, 1)
+    again = Turn(pool, "flood")
+    with pytest.raises(QueueFull):
+        await again.task
+    for turn in (running, flood[0], late, flood[1]):
+        await turn.begins()
+        await turn.end()
+    assert (pool.in_flight, pool.queued) == (0, 0)
+
+
+async def test_a_place_in_a_full_queue_whose_owner_is_just_leaving_goes_to_the_newcomer() -> None:
+    pool = pool_of(Account("a", slots=1), max_queued=2)
+    running = await started(pool, "flood")
+    first, leaving = await queued(pool, "flood"), await queued(pool, "flood")
+    late = Turn(pool, "late")
+    leaving.task.cancel()
+    await until(lambda: leaving.task.done())
+    assert leaving.task.cancelled()
+    for turn in (running, first, late):
+        await turn.begins()
+        await turn.end()
+    assert pool.rejected == 0
+
+
+async def test_one_who_is_refused_is_told_when_a_slot_of_the_oldest_turn_will_be_free() -> None:
+    clock = Clock()
+    pool = pool_of(Account("a", slots=1), max_queued=0, clock=clock)
+    for _ in range(64):
+        async with pool.slot():
+            clock.now_s += 40
+    running = await started(pool)
+    clock.now_s += 25
+    with pytest.raises(QueueFull) as caught:
+        await Turn(pool).task
+    assert caught.value.retry_after_s == pytest.approx(15)
+    await running.end()
+
+
 # Every slot is given back
 
 
@@ -300,7 +365,7 @@ async def _storm(storm: list[tuple[str, int]], max_queued: int) -> None:
     for action, number in storm:
         match action:
             case "start":
-                turns.append(Turn(pool))
+                turns.append(Turn(pool, f"key-{number % 3}"))
             case "end" if turns:
                 turns[number % len(turns)].tell_to_end()
             case "cancel" if turns:

@@ -107,13 +107,11 @@ def test_the_collection_of_responses_names_none() -> None:
     assert wants(path="/v1/responses/") == []
 
 
-def test_a_continued_thread_is_hard_when_it_is_ours() -> None:
-    thread = {"type": "continue", "previous_message_id": an_id(Kind.MESSAGE, BOB)}
-    assert wants({"thread": thread}) == [Pinned(Reason.ID, BOB, hard=True)]
+THREADS = [{"type": "create"}, {"previous_message_id": an_id(Kind.MESSAGE, BOB)}, "x", None]
 
 
-@pytest.mark.parametrize("thread", [{"type": "create"}, {"previous_message_id": "msg_foreign"}, "x", None])
-def test_a_thread_that_is_not_ours_is_left_to_any_gateway(thread: Any) -> None:
+@pytest.mark.parametrize("thread", THREADS)
+def test_a_thread_is_left_to_any_gateway_since_none_keeps_it(thread: Any) -> None:
     assert wants({"thread": thread}) == []
 
 
@@ -136,6 +134,18 @@ def test_the_last_call_id_of_ours_names_the_account(form: str, field: str) -> No
     older, newer = an_id(Kind.CALL, BOB), an_id(Kind.TOOL_USE, ALICE)
     items = [CALLS[form](older), CALLS[form](newer), {"role": "user", "content": [{"type": "text", "text": "?"}, "x"]}]
     assert wants({field: items})[0] == Pinned(Reason.ID, ALICE, hard=False)
+
+
+@pytest.mark.parametrize("prefix", ["msg", "rs", "fc"])
+def test_an_item_of_a_response_of_ours_names_the_account_that_keeps_it(prefix: str) -> None:
+    place = ids.ItemPlace(an_id(Kind.RESPONSE, BOB), 2)
+    items = [{"type": "item_reference", "id": place.named(prefix)}, {"role": "user", "content": "?"}]
+    assert wants({"input": items})[0] == Pinned(Reason.ID, BOB, hard=False)
+
+
+def test_an_item_of_another_keys_response_names_nobody() -> None:
+    place = ids.ItemPlace(an_id(Kind.RESPONSE, BOB, key_id="other-team"), 0)
+    assert wants({"input": [{"type": "item_reference", "id": place.named("msg")}]}) == []
 
 
 def test_forged_and_foreign_ids_are_passed_over() -> None:

@@ -133,3 +133,22 @@ def test_each_kind_is_asked_for_as_the_api_names_it() -> None:
     assert Resource.ACCOUNTS.label_selector is None
     assert Resource.SLICES.group_version == "discovery.k8s.io/v1"
     assert Resource.SLICES.label_selector == "lingma.dev/account"
+
+
+def test_an_account_that_does_not_serve_yet_has_an_address_for_what_needs_no_login() -> None:
+    idle = {"ready": True, "serving": False, "terminating": False}
+    made = directory(slice_object("alice", "10.1.2.3", conditions=idle))
+    assert {account.name: account.address for account in made.snapshot.waking.values()} == {"alice": "10.1.2.3:8317"}
+    assert made.snapshot.ready == {}
+
+
+@pytest.mark.parametrize(
+    "conditions", [{"serving": False, "terminating": True}, {"serving": True, "terminating": False}]
+)
+def test_an_account_that_ends_or_serves_is_not_waking(conditions: Any) -> None:
+    assert directory(slice_object("alice", "10.1.2.3", conditions=conditions)).snapshot.waking == {}
+
+
+def test_a_suspended_account_is_not_waking() -> None:
+    idle = slice_object("alice", "10.1.2.3", conditions={"serving": False})
+    assert directory(idle, accounts=(account_object("alice", suspend=True),)).snapshot.waking == {}

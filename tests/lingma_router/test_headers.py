@@ -2,7 +2,7 @@
 
 import pytest
 
-from lingma_router.headers import is_forwarded, is_responses, to_client, to_gateway
+from lingma_router.headers import is_forwarded, is_responses, needs_no_login, to_client, to_gateway
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,18 @@ def test_credentials_internal_and_connection_headers_stay_with_the_router() -> N
 def test_an_answers_own_headers_pass() -> None:
     sent = [("Connection", "close"), ("Keep-Alive", "5"), ("X-Lingma-Model", "m"), ("Content-Length", "3")]
     assert list(to_client(sent)) == [("X-Lingma-Model", "m"), ("Content-Length", "3")]
+
+
+@pytest.mark.parametrize(
+    ("path", "alone"),
+    [
+        ("/v1/messages/count_tokens", True),
+        ("/v1/models", True),
+        ("/v1/models/claude-sonnet-4-5", True),
+        ("/v1/messages", False),
+        ("/v1/chat/completions", False),
+        ("/v1/modelsx", False),
+    ],
+)
+def test_tokens_and_models_need_no_login(path: str, alone: bool) -> None:
+    assert needs_no_login(path) is alone

@@ -140,6 +140,20 @@ async def test_the_turns_of_a_conversation_stay_and_conversations_spread(two: Wo
     assert served == {"alice", "bob"}
 
 
+async def test_a_retry_with_the_same_idempotency_key_finds_the_gateway_that_has_the_first_request(two: World) -> None:
+    for number in range(10):
+        body = {"messages": [{"role": "user", "content": f"question {number}"}]}
+        key = {"idempotency-key": f"key-{number}", "x-stainless-retry-count": "1"}
+        homes = set()
+        for _ in range(3):
+            async with two.post(body, **key) as answer:
+                homes.add(answer.headers["x-lingma-account"])
+        assert len(homes) == 1
+        seen = [request for name in homes for request in two.gateways[name].received][-3:]
+        assert [request.headers["idempotency-key"] for request in seen] == [f"key-{number}"] * 3
+        assert len({await request.read() for request in seen}) == 1
+
+
 async def test_a_stream_is_passed_on_chunk_by_chunk(one: World) -> None:
     script = one.gateways["alice"].respond = Script()
     async with one.post({"stream": True}) as answer:
@@ -513,3 +527,28 @@ async def test_no_slot_is_lost_in_a_mixture_of_endings(two: World) -> None:
     await until(lambda: two.router.proxy.active == 0)
     assert two.router.loads.counts == {}
     await until(lambda: all(gateway.running == 0 for gateway in two.gateways.values()))
+
+
+async def test_without_a_ready_account_what_needs_no_login_is_answered_and_the_rest_is_not(one: World) -> None:
+    host = one.gateways["alice"].host
+    idle = slice_object("alice", host, conditions={"ready": True, "serving": False, "terminating": False})
+    await one.kubernetes.put(Resource.SLICES, idle)
+    await one.ready()
+    async with one.post({}, "/v1/messages/count_tokens") as answer:
+        assert (answer.status, answer.headers["x-lingma-account"]) == (200, "alice")
+    for path in ("/v1/models", "/v1/models/claude-sonnet-4-5"):
+        async with one.client.get(one.url + path) as answer:
+            assert answer.status == 200
+    async with one.post({}, "/v1/messages") as answer:
+        assert answer.status == 529
+        assert (await answer.json())["error"]["type"] == "overloaded_error"
+        assert answer.headers["request-id"] == answer.headers["x-request-id"]
+
+
+async def test_a_ready_account_is_asked_before_one_that_is_not(two: World) -> None:
+    idle = slice_object("alice", two.gateways["alice"].host, conditions={"serving": False})
+    await two.kubernetes.put(Resource.SLICES, idle)
+    await two.ready("bob")
+    for number in range(4):
+        async with two.post({"metadata": {"user_id": f"u{number}"}}, "/v1/messages/count_tokens") as answer:
+            assert answer.headers["x-lingma-account"] == "bob"

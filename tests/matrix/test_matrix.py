@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 
 from tests.matrix.bench import ACCOUNT, PATIENCE_S, Bench, Weight, bench, eventually_empty
-from tests.matrix.cells import ROWS, Answer, Broken, How, Left, Outcome, Refused, Row, missing
+from tests.matrix.cells import NOT_READY, Answer, Broken, How, Left, Outcome, Row, missing
+from tests.matrix.drivers import CHAT, OTHERS, Driver, rows_of_each
 
-CHAT = "/v1/chat/completions"
 OTHER = "@sim say another turn\n@sim chunks 5\n@sim delay 100"
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -26,10 +25,6 @@ KINDS: dict[str, dict[str, Any]] = {
     "request": {"chat_ask_as": "request"},
     "patient": {"first_event_timeout": 600, "idle_timeout": 600},
 }
-RETRY = {"no_ready_account": (1, 60), "quota_exceeded": (60, 60), "rate_limited": (1, 60)}
-"""Least and most seconds of Retry-After, by code; other errors have none."""
-HOPELESS = {"quota_exceeded"}
-"""Codes of errors that SDKs are told not to repeat."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +47,19 @@ async def gateways(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ga
             plain = await stack.enter_async_context(bench(tmp_path_factory.mktemp(kind), **settings))
             stream = await stack.enter_async_context(bench(tmp_path_factory.mktemp(kind), **settings))
             pairs[kind] = (plain, stream)
-            assert await seen(plain, "hi", False) == Answer("echo: hi")
-            assert await seen(stream, "hi", True) == Answer("echo: hi")
+            # Each dialect once: what it opens for good (the file of stored responses) is not left behind by a turn.
+            for driver in (CHAT, *OTHERS):
+                assert await seen(plain, "hi", False, driver) == Answer("echo: hi")
+                assert await seen(stream, "hi", True, driver) == Answer("echo: hi")
         yield Gateways(pairs, Weight.now(), complaints)
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-async def test_what_a_client_sees_and_that_nothing_is_left_behind(gateways: Gateways, row: Row) -> None:
+@pytest.mark.parametrize(("driver", "row"), rows_of_each(), ids=lambda each: each.name)
+async def test_what_a_client_sees_and_that_nothing_is_left_behind(gateways: Gateways, driver: Driver, row: Row) -> None:
     plain, stream = gateways.pairs[row.gateway]
     # The two cells beside each other, on gateways of their own: most of the time is spent in waiting for silence.
-    await asyncio.gather(cell(plain, row, stream=False), cell(stream, row, stream=True))
+    await asyncio.gather(cell(plain, driver, row, stream=False), cell(stream, driver, row, stream=True))
     await eventually_empty(partial(too_much, gateways.idle))
     complaints = list(gateways.complaints)
     gateways.complaints.clear()
@@ -75,20 +72,21 @@ async def test_no_exception_was_left_that_nobody_took(gateways: Gateways) -> Non
     assert gateways.complaints == []
 
 
-async def cell(gateway: Bench, row: Row, *, stream: bool) -> None:
+async def cell(gateway: Bench, driver: Driver, row: Row, *, stream: bool) -> None:
     """One cell of the matrix."""
     sessions = set((await gateway.control("GET", "/state"))["sessions"])
-    outcome = await MEANWHILE[row.how](gateway, row, stream)
-    check(outcome, row.expected(stream))
+    outcome = await MEANWHILE[row.how](gateway, driver, row, stream)
+    check(outcome, driver.expected(row.expected(stream)))
     await recover(gateway, row)
     await eventually_empty(partial(left_behind, gateway, None if row.loses_session else sessions))
-    assert await next_turn(gateway, stream) == Answer("echo: next")
+    assert await next_turn(gateway, driver, stream) == Answer("echo: next")
 
 
-async def next_turn(gateway: Bench, stream: bool) -> Outcome:
+async def next_turn(gateway: Bench, driver: Driver, stream: bool) -> Outcome:
     """The turn after. While the gateway is still looking at a login that changed twice, it says to come again."""
     deadline = time.monotonic() + PATIENCE_S
-    while (outcome := await seen(gateway, "next", stream)) == Refused(503, "no_ready_account"):
+    not_ready = driver.expected(NOT_READY)
+    while (outcome := await seen(gateway, "next", stream, driver)) == not_ready:
         assert time.monotonic() < deadline, "the account did not come back"
         await gateway.until_ready()
     return outcome
@@ -115,25 +113,25 @@ def test_every_fault_of_the_simulator_and_every_value_of_a_choice_has_its_cells(
 # --- what happens around the question
 
 
-async def now(gateway: Bench, row: Row, stream: bool) -> Outcome:
+async def now(gateway: Bench, driver: Driver, row: Row, stream: bool) -> Outcome:
     await gateway.switch(row.fault)
-    return await seen(gateway, row.prompt, stream)
+    return await seen(gateway, row.prompt, stream, driver)
 
 
-async def beside(gateway: Bench, row: Row, stream: bool) -> Outcome:
+async def beside(gateway: Bench, driver: Driver, row: Row, stream: bool) -> Outcome:
     await gateway.switch(row.fault)
     await gateway.forget_frames()
-    other = asyncio.create_task(seen(gateway, OTHER, True))
+    other = asyncio.create_task(seen(gateway, OTHER, True, driver))
     await gateway.received("chat/ask")
-    outcome = await seen(gateway, row.prompt, stream)
+    outcome = await seen(gateway, row.prompt, stream, driver)
     assert await other == Answer("another turn")
     return outcome
 
 
-async def leave(gateway: Bench, row: Row, stream: bool) -> Outcome:
+async def leave(gateway: Bench, driver: Driver, row: Row, stream: bool) -> Outcome:
     await gateway.switch(row.fault)
     await gateway.forget_frames()
-    asking = asyncio.create_task(seen(gateway, row.prompt, stream))
+    asking = asyncio.create_task(seen(gateway, row.prompt, stream, driver))
     (asked,) = await gateway.received("chat/ask")
     request_id = asked["message"]["params"]["requestId"]
     asking.cancel()
@@ -143,38 +141,38 @@ async def leave(gateway: Bench, row: Row, stream: bool) -> Outcome:
     return Left()
 
 
-async def reconnect(gateway: Bench, row: Row, stream: bool) -> Outcome:
+async def reconnect(gateway: Bench, driver: Driver, row: Row, stream: bool) -> Outcome:
     await gateway.switch(row.fault)
     await gateway.control("POST", "/actions/disconnect", {})
     await gateway.until_ready(False)
-    return await seen(gateway, row.prompt, stream)
+    return await seen(gateway, row.prompt, stream, driver)
 
 
-async def restart(gateway: Bench, row: Row, stream: bool) -> Outcome:
+async def restart(gateway: Bench, driver: Driver, row: Row, stream: bool) -> Outcome:
     await crash_into(gateway, row.fault)
-    return await seen(gateway, row.prompt, stream)
+    return await seen(gateway, row.prompt, stream, driver)
 
 
-async def restarted(gateway: Bench, row: Row, stream: bool) -> Outcome:
+async def restarted(gateway: Bench, driver: Driver, row: Row, stream: bool) -> Outcome:
     await crash_into(gateway, row.fault)
     await gateway.until_ready()
-    return await seen(gateway, row.prompt, stream)
+    return await seen(gateway, row.prompt, stream, driver)
 
 
-async def logged_out(gateway: Bench, row: Row, stream: bool) -> Outcome:
+async def logged_out(gateway: Bench, driver: Driver, row: Row, stream: bool) -> Outcome:
     await crash_into(gateway, row.fault)
     async with asyncio.timeout(15):
         while gateway.instance.health.reason.value != "NoSession":
             gateway.changed.clear()
             await gateway.changed.wait()
-    return await seen(gateway, row.prompt, stream)
+    return await seen(gateway, row.prompt, stream, driver)
 
 
-async def expired(gateway: Bench, row: Row, stream: bool) -> Outcome:
+async def expired(gateway: Bench, driver: Driver, row: Row, stream: bool) -> Outcome:
     await gateway.switch(row.fault)
     await gateway.control("POST", "/actions/rotate", {})
     await gateway.until_ready(False)
-    return await seen(gateway, row.prompt, stream)
+    return await seen(gateway, row.prompt, stream, driver)
 
 
 async def crash_into(gateway: Bench, faults: str) -> None:
@@ -211,46 +209,21 @@ async def recover(gateway: Bench, row: Row) -> None:
 # --- what a client sees
 
 
-async def seen(gateway: Bench, prompt: str, stream: bool) -> Outcome:
-    """Ask, as a client does."""
-    body = {"messages": [{"role": "user", "content": prompt}], "stream": stream}
-    async with gateway.client() as client, client.stream("POST", CHAT, json=body) as response:
+async def seen(gateway: Bench, prompt: str, stream: bool, driver: Driver) -> Outcome:
+    """Ask, as a client of a dialect does."""
+    body = driver.body(prompt, stream)
+    async with gateway.client() as client, client.stream("POST", driver.path, json=body) as response:
         assert response.headers["x-request-id"]
         if response.status_code != 200:
-            return refused(response, json.loads(await response.aread()))
+            refusal = json.loads(await response.aread())
+            assert refusal["request_id"] == response.headers["x-request-id"]
+            return driver.refused(response, refusal)
         assert response.headers["x-lingma-account"] == ACCOUNT
         assert response.headers["x-lingma-model"] == "org_auto"
         if stream:
             assert response.headers["content-type"] == "text/event-stream"
-            return await streamed(response)
-        message = json.loads(await response.aread())["choices"][0]["message"]
-        return Answer(message["content"], message.get("reasoning_content", ""))
-
-
-def refused(response: httpx.Response, body: Any) -> Refused:
-    error = body["error"]
-    assert set(error) == {"message", "type", "param", "code"}
-    assert body["request_id"] == response.headers["x-request-id"]
-    least, most = RETRY.get(error["code"], (0, 0))
-    assert least <= int(response.headers.get("retry-after", 0)) <= most
-    assert (response.headers.get("x-should-retry") == "false") is (error["code"] in HOPELESS)
-    return Refused(response.status_code, error["code"])
-
-
-async def streamed(response: httpx.Response) -> Answer | Broken:
-    text, reasoning, lines = "", "", []
-    try:
-        async for line in response.aiter_lines():
-            lines.append(line)
-            if line.startswith("data: {"):
-                for choice in json.loads(line.removeprefix("data: "))["choices"]:
-                    text += choice["delta"].get("content", "")
-                    reasoning += choice["delta"].get("reasoning_content", "")
-    except httpx.RemoteProtocolError:
-        assert "data: [DONE]" not in lines
-        return Broken(text)
-    assert lines[-2:] == ["data: [DONE]", ""]
-    return Answer(text, reasoning)
+            return await driver.streamed(response)
+        return driver.answered(json.loads(await response.aread()))
 
 
 def check(outcome: Outcome, expected: Outcome) -> None:

@@ -3,6 +3,8 @@
 docs/parity.md lists the departures; each test here is one row that is kept.
 """
 
+import pytest
+
 from lingma_contract.derivation import derive
 from lingma_contract.names import Credential
 from tests.parity.conftest import MASTER, Recorded
@@ -146,3 +148,77 @@ def test_routes_internal_keep_their_paths_and_fields(recorded: Recorded) -> None
         assert kept <= recorded.admin.request(method, path, headers=headers).json().keys(), path
     figures = recorded.admin.get("/internal/stats", headers=headers).json()["concurrency"]
     assert figures.keys() == {"in_flight", "queued", "accepted_total", "rejected_total", "max_in_flight"}
+
+
+MESSAGES = "/v1/messages"
+ASKED = {"model": "claude-x", "max_tokens": 64, "messages": [{"role": "user", "content": "Hello"}]}
+
+
+def test_routes_messages_have_the_same_fields(recorded: Recorded) -> None:
+    body = recorded.client.post(MESSAGES, json=ASKED).json()
+    assert {"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage"} == body.keys()
+    assert body["stop_sequence"] is None
+    assert {"input_tokens", "output_tokens"} <= body["usage"].keys()
+
+
+def test_routes_a_message_streams_from_message_start_to_message_stop_without_ping(recorded: Recorded) -> None:
+    lines = recorded.client.post(MESSAGES, json=ASKED | {"stream": True}).text.splitlines()
+    names = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+    assert (names[0], names[-2:]) == ("message_start", ["message_delta", "message_stop"])
+    assert "ping" not in names
+
+
+def test_routes_messages_and_models_take_the_key_as_x_api_key_and_refuse_in_anthropics_form(recorded: Recorded) -> None:
+    key = recorded.client.headers["authorization"].removeprefix("Bearer ")
+    for path in (MESSAGES, f"{MESSAGES}/count_tokens"):
+        taken = recorded.client.post(path, json=ASKED, headers={"authorization": "", "x-api-key": key})
+        refused = recorded.client.post(path, json=ASKED, headers={"authorization": "Bearer wrong"})
+        assert taken.status_code == 200
+        assert refused.status_code == 401
+        assert refused.json()["type"] == "error"
+        assert refused.json()["error"]["type"] == "authentication_error"
+    models = recorded.client.get("/v1/models", headers={"authorization": "", "x-api-key": key})
+    assert models.status_code == 200
+
+
+def test_routes_count_tokens_answers_input_tokens(recorded: Recorded) -> None:
+    assert recorded.client.post(f"{MESSAGES}/count_tokens", json=ASKED).json().keys() == {"input_tokens"}
+
+
+def test_requests_messages_keep_calls_results_and_ids(recorded: Recorded) -> None:
+    messages = [
+        {"role": "user", "content": "Read it"},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "text", "text": "Now"},
+                {"type": "tool_use", "id": "toolu_1", "name": "read", "input": {"p": 1}},
+            ],
+        },
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "the file"}]},
+    ]
+    recorded.client.post(MESSAGES, json=ASKED | {"system": "Be kind.", "messages": messages})
+    prompt = recorded.sent("chat/ask")[-1]["params"]["questionText"]
+    assert all(part in prompt for part in ("Be kind.", "Now", "toolu_1", "read", "the file"))
+
+
+def test_errors_of_messages_are_in_anthropics_form(recorded: Recorded) -> None:
+    invalid = recorded.client.post(MESSAGES, json={"max_tokens": 1, "messages": []})
+    failed = recorded.client.post(
+        MESSAGES, json=ASKED | {"messages": [{"role": "user", "content": "@sim fail 500 broken"}]}
+    )
+    assert (invalid.status_code, invalid.json()["error"]["type"]) == (400, "invalid_request_error")
+    assert (failed.status_code, failed.json()["error"]["type"]) == (502, "api_error")
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/responses"])
+def test_routes_responses_wrap_the_same_chat(recorded: Recorded, path: str) -> None:
+    body = recorded.client.post(path, json={"model": "auto", "input": "Hello"}).json()
+    assert body["model"] == "org_auto"
+    assert body["output"][0]["content"][0]["text"] == "echo: Hello"
+    assert recorded.sent("chat/ask")[-1]["params"]["questionText"] == "Hello"
+
+
+def test_routes_responses_take_bearer_keys_and_refuse_in_openais_form(recorded: Recorded) -> None:
+    refused = recorded.client.post("/v1/responses", json={"input": "Hello"}, headers={"authorization": "Bearer wrong"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "invalid_api_key")

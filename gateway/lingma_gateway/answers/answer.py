@@ -17,7 +17,7 @@ from lingma_gateway.answers.structured import Fitting, StructuredOutput
 from lingma_gateway.conversation import Text, ToolCall, Turn
 from lingma_gateway.errors import OutputInvalid
 from lingma_gateway.events import Call, Finished, FinishReason, PartKind, PartSequencer, Started, StreamEvent, Usage
-from lingma_gateway.tools import ToolSet, demand
+from lingma_gateway.tools import CallFailed, ToolSet, demand
 
 NO_TOOLS = ToolSet()
 
@@ -58,6 +58,8 @@ class Ended:
     events: list[StreamEvent]
     again: Again | None = None
     """The model is to be asked once more."""
+    failed: tuple[CallFailed, ...] = ()
+    """The calls of this answer that cannot be executed."""
 
 
 class Answer:
@@ -91,6 +93,11 @@ class Answer:
     def made(self) -> list[Made]:
         """The calls that the client has been given whole."""
         return self.calls.made if self.calls is not None else []
+
+    @property
+    def failed(self) -> tuple[CallFailed, ...]:
+        """The calls of the last answer that cannot be executed."""
+        return tuple(self.calls.failed) if self.calls is not None else ()
 
     @property
     def parts(self) -> tuple[Text | ToolCall, ...]:
@@ -149,16 +156,17 @@ class Answer:
         told = self._formed()
         if not isinstance(told, Again):
             events += self._show(PartKind.TEXT, told)
-            return Ended([*events, *self._start(), *self._close_call(), *self._parts.close()])
+            return Ended([*events, *self._start(), *self._close_call(), *self._parts.close()], failed=self.failed)
         if not may_ask:
             raise OutputInvalid(f"the model did not give what the request asks for: {told.reason}")
         return self._ask(told, events)
 
     def _ask(self, again: Again, events: list[StreamEvent]) -> Ended:
+        ended = Ended(events, again, self.failed)
         self._begin()
         if self.calls is not None:
             self.calls.again()
-        return Ended(events, again)
+        return ended
 
     def finish(self, usage: Usage, session_id: str) -> Finished:
         """The last event."""

@@ -119,7 +119,17 @@ def _compiled(schema: str) -> jsonschema_rs.Validator:
     rules = json.loads(schema)
     if not isinstance(rules, dict):
         raise ValueError("it must be an object")
+    _refuse_bad(rules)
     return jsonschema_rs.validator_for(rules, offline=True, validate_formats=False, mask="the value")
+
+
+def _refuse_bad(rules: dict[str, Any]) -> None:
+    """Say of a schema that is none where it went wrong; it is the client's own, and may be quoted."""
+    try:
+        jsonschema_rs.validator_for(rules, offline=True)
+    except jsonschema_rs.ValidationError as error:
+        where = "/".join(map(str, error.instance_path))
+        raise ValueError(f"at #/{where}: {error.message}") from error
 
 
 def _values(answer: str) -> dict[str, Any]:

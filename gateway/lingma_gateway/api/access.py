@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -17,9 +18,11 @@ from lingma_contract import requestid
 from lingma_contract.errors import Dialect, dialect_of
 from lingma_contract.jsonlog import event
 from lingma_contract.names import Header
+from lingma_gateway.api.accounting import count
 from lingma_gateway.errors import GatewayError, NoReadyAccount
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.services import Services
+from lingma_gateway.sharing import Claim
 
 log = logging.getLogger("lingma_gateway.access")
 
@@ -29,7 +32,18 @@ _QUIET = frozenset({"/livez", "/livez/lingma", "/readyz", "/healthz", "/metrics"
 """Probes: logged at debug, or they would drown the rest."""
 ADMIN_PREFIX = "/internal/"
 """Not measured with the requests of clients: a self-check takes a minute."""
+SERVER_TIMING = "server-timing"
 _KEY = "lingma.access"
+
+
+class Share(Enum):
+    """Whose answer a request gets."""
+
+    OWN = auto()
+    FIRST = auto()
+    """An answer that others may join: it is counted when it ends, which may be after this client left."""
+    JOINED = auto()
+    """The answer to an earlier request."""
 
 
 @dataclass(slots=True)
@@ -41,6 +55,9 @@ class Access:
     key_id: str | None = None
     stream: bool | None = None
     turn: TurnRecord | None = None
+    claim: Claim | None = None
+    """What its `Idempotency-Key` says."""
+    share: Share = Share.OWN
     aborted: bool = False
     """The answer broke off after its beginning: the connection was closed without an end."""
     client_gone: bool = False
@@ -57,6 +74,19 @@ def access_of(request: Request) -> Access:
     found = request.scope[_KEY]
     assert isinstance(found, Access)
     return found
+
+
+def _server_timing(access: Access) -> str:
+    """Milliseconds until now (https://www.w3.org/TR/server-timing/): waiting for a slot, from there to Lingma's first
+    event, and all together. An answer that streams goes on from here."""
+    timings = []
+    turn = access.turn
+    if turn is not None and turn.queued_s is not None and access.share is not Share.JOINED:
+        timings.append(f"queue;dur={turn.queued_s * 1000:.1f}")
+        if turn.first_event_s is not None:
+            timings.append(f"upstream;dur={(turn.first_event_s - turn.queued_s) * 1000:.1f}")
+    timings.append(f"total;dur={(time.perf_counter() - access.started_at) * 1000:.1f}")
+    return ", ".join(timings)
 
 
 class AccessLog:
@@ -81,7 +111,7 @@ class AccessLog:
         async def send_tagged(message: Message) -> None:
             if message["type"] == "http.response.start":
                 access.status = message["status"]
-                MutableHeaders(scope=message)[Header.REQUEST_ID] = access.request_id
+                self._tag(MutableHeaders(scope=message), access)
             await send(message)
 
         try:
@@ -96,6 +126,21 @@ class AccessLog:
             await self._answer(GatewayError("the gateway failed: see its log for this request id"), access, send_tagged)
         finally:
             self._finish(scope, access)
+
+    def _tag(self, headers: MutableHeaders, access: Access) -> None:
+        """What every answer says: which request it is of, how long things took so far, whose account it was."""
+        headers.update(contract.request_id_headers(access.dialect, access.request_id))
+        headers[SERVER_TIMING] = _server_timing(access)
+        account = self._account(access)
+        if account is not None:
+            headers[Header.ACCOUNT] = account
+
+    def _account(self, access: Access) -> str | None:
+        """The account that was asked; where there is only one, that one. Strangers are not told."""
+        if access.turn is not None and access.turn.account is not None:
+            return access.turn.account
+        instances = self._services.pool.instances
+        return instances[0].name if access.key_id is not None and len(instances) == 1 else None
 
     async def _answer(self, error: GatewayError, access: Access, send: Send) -> None:
         access.error = error.fault.code
@@ -114,9 +159,9 @@ class AccessLog:
         status = CLIENT_CLOSED if access.client_gone else access.status or contract.INTERNAL.status
         turn = access.turn
         quiet = scope["path"] in _QUIET
-        if turn is not None and turn.account is not None:
+        if turn is not None and access.share is Share.OWN:
             failed = access.aborted or (status >= 400 and not access.client_gone)
-            self._services.usage.add(turn.account, turn.key_id, turn.usage, failed=failed, cancelled=access.client_gone)
+            count(self._services, turn, access.dialect, failed=failed, cancelled=access.client_gone)
         if not quiet and not scope["path"].startswith(ADMIN_PREFIX):
             self._measure(access, status, elapsed_s)
         event(
@@ -139,17 +184,15 @@ class AccessLog:
             session=turn.session if turn else None,
             tokens_estimated=turn.usage.estimated if turn and turn.usage else None,
             aborted=access.aborted or None,
+            replayed=access.share is Share.JOINED or None,
             error=access.error,
         )
 
     def _measure(self, access: Access, status: int, elapsed_s: float) -> None:
-        metrics, dialect, turn = self._services.metrics, access.dialect.value, access.turn
+        metrics, dialect = self._services.metrics, access.dialect.value
         metrics.requests.labels(dialect, str(status)).inc()
         metrics.request_seconds.labels(dialect).observe(elapsed_s)
         if access.error == contract.QUEUE_FULL.code:
             metrics.rejected.inc()
-        if turn is not None and turn.first_event_s is not None:
-            metrics.first_token_seconds.labels(dialect).observe(turn.first_event_s)
-        if turn is not None and turn.usage is not None:
-            metrics.tokens.labels("input").inc(turn.usage.input_tokens)
-            metrics.tokens.labels("output").inc(turn.usage.output_tokens)
+        if access.key_id is not None:
+            metrics.count_key(access.key_id, status)

@@ -13,8 +13,9 @@ from starlette.types import Receive, Scope, Send
 from lingma_contract.jsonlog import event
 from lingma_gateway.api.access import Access
 from lingma_gateway.codec import sse
-from lingma_gateway.errors import GatewayError
-from lingma_gateway.events import StreamEvent
+from lingma_gateway.errors import GatewayError, UpstreamProtocol
+from lingma_gateway.events import Finished, StreamEvent
+from lingma_gateway.sharing import Answer
 
 log = logging.getLogger(__name__)
 
@@ -44,25 +45,56 @@ class Encoder(Protocol):
         ...
 
 
+class Encoded:
+    """The events of a turn in a dialect's form."""
+
+    def __init__(self, run: AsyncGenerator[list[StreamEvent], None], encoder: Encoder) -> None:
+        self._run = run
+        self._encoder = encoder
+
+    @property
+    def media_type(self) -> str:
+        return self._encoder.media_type
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """When they end, the turn has given its slot back."""
+        encode = self._encoder.encode
+        finished = False
+        async with aclosing(self._run) as produced:
+            async for events in produced:
+                finished = isinstance(events[-1], Finished)
+                if data := encode(events[0]) if len(events) == 1 else b"".join(map(encode, events)):
+                    yield data
+        if not finished:
+            # Several clients act on a stream that ends early but cleanly as if it were whole.
+            raise UpstreamProtocol("the answer ended without its end")
+
+    def fail(self, error: GatewayError, request_id: str) -> bytes:
+        return self._encoder.fail(error, request_id)
+
+
 class Reply(Response):
-    """An answer in one of a dialect's two forms. A client that goes away ends the turn at once."""
+    """Sends an answer. A client that goes away ends the turn at once.
+
+    The status is held until the first byte of the answer, so that a failure before it is an HTTP status, but no longer
+    than `keep_alive_s`: then comments keep the connection, and a failure is told as the answer's own form has it.
+    """
 
     def __init__(
         self,
-        run: AsyncGenerator[list[StreamEvent], None],
-        encoder: Encoder,
+        answer: Answer,
         fields: Callable[[], Mapping[str, str]],
         access: Access,
         keep_alive_s: float = KEEP_ALIVE_S,
     ) -> None:
         self.background = None
-        self._run = run
-        self._encoder = encoder
+        self._answer = answer
         self._fields = fields
         self._access = access
         self._keep_alive_s = keep_alive_s
-        self._streaming = encoder.media_type == sse.MEDIA_TYPE
+        self._streaming = answer.media_type == sse.MEDIA_TYPE
         self._begun = False
+        self._ended = False
         self._writing = asyncio.Lock()
         self._last_write = time.monotonic()
 
@@ -108,29 +140,34 @@ class Reply(Response):
         try:
             await self._send_answer(send)
         except GatewayError as error:
-            last = self._encoder.fail(error, self._access.request_id) if self._begun else b""
+            last = self._answer.fail(error, self._access.request_id) if self._begun else b""
             if not last:
                 raise
             self._broken_off(error)
             await self._write(send, last)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await self._end(send)
 
     async def _send_answer(self, send: Send) -> None:
-        body, encode = b"", self._encoder.encode
-        async with aclosing(self._run) as produced:
-            async for events in produced:
-                data = encode(events[0]) if len(events) == 1 else b"".join(map(encode, events))
-                if data and self._streaming:
+        held: list[bytes] = []
+        async with aclosing(self._answer.chunks()) as chunks:
+            async for data in chunks:
+                if self._streaming:
                     await self._write(send, data)
-                body = data
-        if not self._streaming:
-            # The turn has given its slot back before its client can ask again.
-            await self._write(send, body)
+                else:
+                    held.append(data)
+        if self._streaming:
+            await self._end(send)
         else:
+            # Only now: the turn has given its slot back before its client can ask again.
+            await self._write(send, b"".join(held))
+
+    async def _end(self, send: Send) -> None:
+        async with self._writing:
+            self._ended = True
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _write(self, send: Send, data: bytes) -> None:
-        if self._begun and not self._writing.locked():
+        if self._begun and not self._ended and not self._writing.locked():
             # As nearly always: past the lock, which costs as much as the rest, and past the layers of the framework.
             self._last_write = time.monotonic()
             await (self._access.send or send)(
@@ -138,6 +175,8 @@ class Reply(Response):
             )
             return
         async with self._writing:
+            if self._ended:
+                return  # a comment that waited behind the end
             self._last_write = time.monotonic()
             if not self._begun:
                 self._begun = True
@@ -145,7 +184,7 @@ class Reply(Response):
             await send({"type": "http.response.body", "body": data, "more_body": self._streaming})
 
     def _head(self, length: int) -> list[tuple[bytes, bytes]]:
-        headers = {"content-type": self._encoder.media_type, **self._fields()}
+        headers = {"content-type": self._answer.media_type, **self._fields()}
         headers |= _SSE_HEADERS if self._streaming else {"content-length": str(length)}
         return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 

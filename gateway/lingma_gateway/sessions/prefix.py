@@ -9,7 +9,7 @@ drop what the model thought. All dialects give the same digests, so a conversati
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import assert_never
 
 from lingma_gateway.conversation import Media, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
@@ -43,6 +43,16 @@ def prefixes(messages: Sequence[Message]) -> list[Prefix]:
         if role is Role.ASSISTANT:
             found.append(Prefix(in_a_row[-1][0], chain.digest()))
     return found
+
+
+def opening(messages: Sequence[Message]) -> str:
+    """A name for the conversation that all its turns share and that tells nothing of it: a digest of what the user said
+    before the first answer."""
+    before = list(takewhile(lambda message: message.role is not Role.ASSISTANT, messages))
+    digest = hashlib.blake2b(digest_size=6)
+    for kind, value in _joined(item for message in before if message.role is Role.USER for item in _said(message)):
+        digest.update(f"{kind} {value}\n".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def says_something(message: Message) -> bool:

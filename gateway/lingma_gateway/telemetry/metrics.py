@@ -13,6 +13,7 @@ from lingma_gateway.sessions.cache import Dropped, SessionCache
 from lingma_gateway.sessions.continuing import HIT
 from lingma_gateway.sessions.knowledge import Miss
 
+_MAX_KEYS = 100
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
 
@@ -75,6 +76,7 @@ class Metrics:
     """Counters and histograms, in a registry of their own."""
 
     def __init__(self, pool: Pool) -> None:
+        self._keys: set[str] = set()
         self.registry = CollectorRegistry()
         self.registry.register(_PoolCollector(pool))
         self.requests = Counter(
@@ -89,6 +91,15 @@ class Metrics:
         self.first_token_seconds = Histogram(
             Metric.FIRST_TOKEN_SECONDS, "Request to first event", ["dialect"], buckets=_SECONDS, registry=self.registry
         )
+        self.queue_seconds = Histogram(
+            Metric.QUEUE_SECONDS, "Waiting for a slot", buckets=_SECONDS, registry=self.registry
+        )
+        self.key_requests = Counter(
+            Metric.KEY_REQUESTS.removesuffix("_total"),
+            "Requests by API key and status",
+            ["key_id", "status"],
+            registry=self.registry,
+        )
         self.tokens = Counter(
             Metric.TOKENS.removesuffix("_total"), "Tokens, estimated", ["direction"], registry=self.registry
         )
@@ -101,6 +112,12 @@ class Metrics:
             ["why"],
             registry=self.registry,
         )
+        self.tool_calls = Counter(
+            Metric.TOOL_CALLS.removesuffix("_total"),
+            "Calls of clients' tools, by tool (at most 100 names) and what became of them",
+            ["tool", "outcome"],
+            registry=self.registry,
+        )
         self.tool_events = Counter(
             Metric.TOOL_EVENTS.removesuffix("_total"), "Tool events of Lingma", ["method"], registry=self.registry
         )
@@ -109,3 +126,11 @@ class Metrics:
         """Have the figures of the session cache, too, where there is one."""
         if sessions is not None:
             self.registry.register(_SessionCollector(sessions))
+
+    def count_key(self, key_id: str, status: int) -> None:
+        """One request of a key. Keys beyond the first hundred are counted together: a label must not grow for ever."""
+        if key_id not in self._keys and len(self._keys) >= _MAX_KEYS:
+            key_id = "other"
+        else:
+            self._keys.add(key_id)
+        self.key_requests.labels(key_id, str(status)).inc()

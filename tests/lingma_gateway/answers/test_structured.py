@@ -133,3 +133,8 @@ def test_a_bad_schema_is_refused_and_its_field_named(case: str) -> None:
     assert caught.value.param == where
     assert caught.value.message.startswith(f"{where} is no JSON Schema: ")
     assert len(caught.value.message) < 400
+
+
+def test_a_bad_schema_is_told_where_it_went_wrong() -> None:
+    with pytest.raises(InvalidRequest, match='at #/properties/a/type: "str" is not valid'):
+        form('{"properties": {"a": {"type": "str"}}}')

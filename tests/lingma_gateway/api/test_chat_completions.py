@@ -28,9 +28,8 @@ def test_an_answer_has_the_shape_of_openais(client: httpx.Client) -> None:
     assert response.status_code == 200
     assert body["object"] == "chat.completion"
     assert body["model"] == "org_auto"
-    assert body["choices"] == [
-        {"index": 0, "message": {"role": "assistant", "content": "echo: Hello"}, "finish_reason": "stop"}
-    ]
+    message = {"role": "assistant", "content": "echo: Hello", "refusal": None}
+    assert body["choices"] == [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}]
     assert body["usage"]["total_tokens"] == body["usage"]["prompt_tokens"] + body["usage"]["completion_tokens"]
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,40}", body["id"])
     assert ids.parse(body["id"]) is not None
@@ -67,7 +66,7 @@ def test_a_stream_without_include_usage_has_no_usage_chunk(client: httpx.Client)
 
 def test_reasoning_comes_beside_the_text(client: httpx.Client) -> None:
     message = client.post(PATH, json=ask("@sim think because\n@sim say so")).json()["choices"][0]["message"]
-    assert message == {"role": "assistant", "content": "so", "reasoning_content": "because"}
+    assert message == {"role": "assistant", "content": "so", "refusal": None, "reasoning_content": "because"}
 
 
 def test_the_whole_conversation_reaches_the_model(client: httpx.Client) -> None:

@@ -1,0 +1,52 @@
+"""What becomes of each field of a request (docs/api.md shows this table)."""
+
+from lingma_gateway.dialects.treatment import Fields, Treatment
+
+_HONOURED, _EMULATED, _IGNORED = Treatment.HONOURED, Treatment.EMULATED, Treatment.IGNORED
+_SILENT, _REFUSED = Treatment.SILENT, Treatment.REFUSED
+
+FIELDS: Fields = {
+    "model": _HONOURED,
+    "messages": _HONOURED,
+    "system": _HONOURED,
+    "stream": _HONOURED,
+    "max_tokens": _EMULATED,
+    "stop_sequences": _EMULATED,
+    "tools": _EMULATED,
+    "tools[].type": _EMULATED,
+    "tools[].name": _EMULATED,
+    "tools[].description": _EMULATED,
+    "tools[].input_schema": _EMULATED,
+    "tools[].input_examples": _EMULATED,
+    "tools[].strict": _EMULATED,
+    "tools[].defer_loading": _SILENT,
+    "tools[].cache_control": _SILENT,
+    "tools[].eager_input_streaming": _SILENT,
+    "tools[].allowed_callers": _SILENT,
+    "tool_choice": _EMULATED,
+    "thinking.type": _HONOURED,
+    "thinking.display": _HONOURED,
+    "thinking.budget_tokens": _IGNORED,
+    "output_config.format": _EMULATED,
+    "output_config.effort": _IGNORED,
+    "output_format": _EMULATED,
+    "metadata.user_id": _HONOURED,
+    "cache_control": _SILENT,
+    "diagnostics": _SILENT,
+    "temperature": _IGNORED,
+    "top_p": _IGNORED,
+    "top_k": _IGNORED,
+    "service_tier": _IGNORED,
+    "speed": _IGNORED,
+    "inference_geo": _IGNORED,
+    "context_management": _IGNORED,
+    "compaction": _IGNORED,
+    "container": _IGNORED,
+    "mcp_servers": _IGNORED,
+    "fallbacks": _IGNORED,
+    "fallback_credit_token": _IGNORED,
+    "billing_policy": _IGNORED,
+    "user_profile_id": _IGNORED,
+    "workspace_id": _IGNORED,
+    "thread": _REFUSED,
+}
