@@ -55,8 +55,20 @@ browser: ## Chromium for the tests of the login page (Debian's package; installe
 	  echo "browser: there is no chromium, and installing it needs root and apt-get: its tests are skipped (in CI they fail)"; \
 	fi
 
+CLIENTS := tests/clients
+
+.PHONY: clients
+clients: ## the released clients of the tests (Claude Code, Codex, the JavaScript SDKs), as locked; needs npm
+	@if command -v npm >/dev/null; then $(MAKE) -s $(CLIENTS)/node_modules/.locked; \
+	else echo "clients: there is no npm: their tests are skipped (in CI they fail)"; fi
+
+$(CLIENTS)/node_modules/.locked: $(CLIENTS)/package-lock.json
+	@echo "clients: installing the released clients of the tests, in $(CLIENTS)/node_modules"
+	@cd $(CLIENTS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 .PHONY: test
-test: lint browser e2e-ready ## everything: lint, types, contracts, unit, protocol, and end-to-end on a real cluster
+test: lint browser clients e2e-ready ## everything: lint, types, contracts, unit, protocol, and end-to-end on a real cluster
 	KUBE_CONTEXT="$(KUBE_CONTEXT)" $(BIN)/pytest $(PYTEST_ARGS)
 
 # What takes minutes the first time, before pytest, which would hide its progress. Where it cannot be had, the

@@ -20,6 +20,7 @@ READ = {
     "LINGMA_ACCOUNT": ("alice", "alice"),
     "LINGMA_ACCOUNT_NAMESPACE": ("team", "team"),
     "LINGMA_ACCOUNT_UID": ("uid-1", "uid-1"),
+    "LINGMA_CAPTURED_DIR": ("/var/run/s", Path("/var/run/s")),
     "LINGMA_CREDENTIALS_DIR": ("/var/run/c", Path("/var/run/c")),
     "LINGMA_BIN": ('["lingma-sim", "--x"]', ("lingma-sim", "--x")),
     "LINGMA_WORK_DIR": ("/lingma/work", Path("/lingma/work")),

@@ -19,7 +19,7 @@ from lingma_contract.errors import Dialect, dialect_of
 from lingma_contract.jsonlog import event
 from lingma_contract.names import Header
 from lingma_gateway.api.accounting import count
-from lingma_gateway.errors import GatewayError, NoReadyAccount
+from lingma_gateway.errors import GatewayError, NoReadyAccount, UpgradeRequired
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.services import Services
 from lingma_gateway.sharing import Claim
@@ -115,6 +115,9 @@ class AccessLog:
             await send(message)
 
         try:
+            if headers.get("upgrade", "").lower() == "websocket":
+                # At once, before a key is looked at: on this status Codex goes on over HTTP at once.
+                raise UpgradeRequired("WebSockets are not spoken here; send the request over HTTP")
             await self._app(scope, receive, send_tagged)
         except GatewayError as error:
             await self._answer(error, access, send_tagged)

@@ -5,11 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.routing import Match
-from starlette.types import Scope
 
 from lingma_contract.ids import Kind
 from lingma_gateway.api.access import access_of
@@ -18,7 +14,7 @@ from lingma_gateway.dialects.openai_responses import kept
 from lingma_gateway.dialects.openai_responses.answer import BodyEncoder, Envelope, StreamEncoder
 from lingma_gateway.dialects.openai_responses.reading import Json
 from lingma_gateway.dialects.openai_responses.request import ResponsesRequest, parse
-from lingma_gateway.errors import GatewayError, InvalidRequest, NotFound, PreviousResponseNotFound, UpgradeRequired
+from lingma_gateway.errors import GatewayError, InvalidRequest, NotFound, PreviousResponseNotFound
 from lingma_gateway.events import Finished
 from lingma_gateway.services import Services
 from lingma_gateway.sessions.responsefile import Lost, StoredResponse, StoreUnavailable
@@ -43,24 +39,9 @@ def router(services: Services) -> APIRouter:
     )
     routes = APIRouter()
     for prefix in ("/v1/responses", "/responses"):
-        routes.routes.append(_HandshakeRoute(prefix, _handshake, methods=["GET"], include_in_schema=False))
         for method, path, route in table:
             routes.add_api_route(prefix + path, route, methods=[method], include_in_schema=prefix.startswith("/v1"))
     return routes
-
-
-class _HandshakeRoute(APIRoute):
-    """A path for WebSocket handshakes alone: for any other request it is as if it were not there."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if Headers(scope=scope).get("upgrade", "").lower() != "websocket":
-            return Match.NONE, {}
-        return super().matches(scope)
-
-
-async def _handshake(request: Request) -> Response:
-    """Refused at once, before the key is looked at: on this status Codex goes on over HTTP at once."""
-    raise UpgradeRequired("WebSockets are not spoken here; send the request over HTTP")
 
 
 class _Asking:

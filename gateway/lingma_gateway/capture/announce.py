@@ -2,12 +2,12 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lingma_gateway.lingma.infofile import INFO_NAME
+from lingma_gateway.sessions import files
 
 _JSON_NAME = ".info.json"
 
@@ -31,7 +31,7 @@ def announced(folder: Path, port: int) -> Iterator[None]:
 @contextmanager
 def _replaced(path: Path, content: bytes) -> Iterator[None]:
     before = path.read_bytes() if path.exists() else None
-    _write(path, content)
+    files.replace(path, content)
     try:
         yield
     finally:
@@ -40,11 +40,4 @@ def _replaced(path: Path, content: bytes) -> Iterator[None]:
             if before is None:
                 path.unlink()
             else:
-                _write(path, before)
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    os.replace(temporary, path)
+                files.replace(path, before)

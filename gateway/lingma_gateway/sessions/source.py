@@ -56,7 +56,7 @@ class SessionSource:
         except BundleError as error:
             restored = Restored(Outcome.INVALID, str(error))
         else:
-            restored = restoring.restore_bundle(self._work_dir, bundle, self._captures())
+            restored = restoring.restore_bundle(self._work_dir, bundle, self._captures(bundle))
         level = logging.WARNING if restored.outcome is Outcome.INVALID else logging.INFO
         event(log, "session_restore", level=level, outcome=restored.outcome.value, message=restored.message)
         return restored
@@ -74,10 +74,9 @@ class SessionSource:
             bundle = self._bundle()
         except BundleError as error:
             return Verdict(LoginReason.BUNDLE_INVALID, str(error))
-        candidates = restoring.candidates_of(bundle, self._captures())
-        if not candidates:
-            return None
-        for candidate in candidates:
+        if bundle is None:
+            return None  # whoever logged out a login that came without a bundle meant it
+        for candidate in restoring.candidates_of(bundle, self._captures(bundle)):
             digest = candidate.bundle.digest
             if digest in self._tried or self._in_use(candidate.bundle) or not _fits(candidate.bundle):
                 continue
@@ -87,10 +86,14 @@ class SessionSource:
             return _RESTORED
         return _REJECTED
 
-    def _captures(self) -> list[Captured]:
-        """Captured logins, the newest first: that of this work directory, and that of the pod before."""
+    def _captures(self, bundle: Bundle | None) -> list[Captured]:
+        """Captured logins, the newest first: that of this work directory, and that of the pod before.
+
+        Without a bundle, only the latter: a work directory that is logged out then was logged out by someone.
+        """
         mounted = None if self._captured_dir is None else captured.mounted(self._captured_dir)
-        return [one for one in (captured.kept(self._work_dir), mounted) if one is not None]
+        kept = None if bundle is None else captured.kept(self._work_dir)
+        return [one for one in (kept, mounted) if one is not None]
 
     def _bundle(self) -> Bundle | None:
         """The bundle; None if there is none.
@@ -105,9 +108,12 @@ class SessionSource:
 
     def _in_use(self, bundle: Bundle) -> bool:
         """Whether Lingma still has what it got of this bundle. It has not looked at one that came after its start."""
-        has_user = (self._work_dir / "cache" / "user").exists()
+        try:
+            user = (self._work_dir / "cache" / "user").read_bytes()
+        except FileNotFoundError:
+            return False
         last = restoring.last(self._work_dir)
-        return has_user and last is not None and last.digest == bundle.digest
+        return user == bundle.files["user"] or (last is not None and last.digest == bundle.digest)
 
 
 def _fits(bundle: Bundle) -> bool:

@@ -89,3 +89,27 @@ def test_a_login_that_lingma_deletes_is_tried_from_the_newest_to_the_users_own(w
     verdict = source.logged_out()
     assert verdict is not None
     assert verdict.reason is LoginReason.SESSION_REJECTED
+
+
+def test_a_login_without_a_bundle_is_restored_in_a_new_pod_and_not_after_a_logout(
+    work_dir: Path, tmp_path: Path
+) -> None:
+    login = Captured(bundle(), None)
+    fresh = SessionSource(work_dir, None, captured_dir=secret(tmp_path / "secret", login))
+    assert fresh.restore().outcome is Outcome.RESTORED
+    (work_dir / "cache" / "user").unlink()
+    captured.keep(work_dir, login)
+    alone = SessionSource(work_dir, None)
+    assert alone.logged_out() is None
+    assert alone.restore().outcome is Outcome.NO_BUNDLE
+
+
+def test_a_login_that_is_there_and_not_taken_is_not_restored_again(work_dir: Path, tmp_path: Path) -> None:
+    given, changed = bundle("given"), bundle("changed")
+    source = SessionSource(work_dir, user_bundle(tmp_path, given))
+    source.restore()
+    (work_dir / "cache" / "user").write_bytes(changed.files["user"])
+    captured.keep(work_dir, Captured(changed, given.digest))
+    verdict = source.logged_out()
+    assert verdict is not None
+    assert verdict.reason is LoginReason.SESSION_REJECTED
