@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.gateway import __main__ as command
-from tests.benchmarks.gateway import stages, wire
+from tests.benchmarks.gateway import processes, stages, wire
 
 FIGURES = ("cpu_us_per_event", "delay_p50_us", "delay_p99_us", "first_byte_p50_us", "events_per_s", "core_used")
 
@@ -31,6 +31,16 @@ def test_every_event_of_the_floor_and_the_gateway_is_counted_and_told(
     assert measured["gateway"]["acknowledged"] == measured["gateway"]["pushed"]
     table = capsys.readouterr().out
     assert re.search(r"paced, 3 streams: CPU per event, µs +\d+\S* +\d+\S* +\d+\.\d\d\n", table)
+
+
+def test_the_page_says_how_to_run_it(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (processes.ROOT / "docs" / "benchmarks.md").read_text()
+    (block,) = re.findall(r"(?ms)^```sh\n(.*?)^```", page)
+    assert block == ".venv/bin/python -m tests.benchmarks.gateway\n"
+    with pytest.raises(SystemExit):
+        command.main(["--help"])
+    options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
+    assert options == set(re.findall(r"`(--[a-z]+)", page))
 
 
 @pytest.mark.parametrize("order", [wire.Order(250, 20_000, 500), wire.Order(3, 0, 1)])
