@@ -35,7 +35,7 @@ class Plan:
 
 FULL = Plan()
 QUICK = Plan(streams=(1, 100, 500), seconds=2.0, unpaced_events=20_000, alone=30)
-TINY = Plan(streams=(3,), seconds=1.0, unpaced_events=300, alone=3, at_once=2)
+TINY = Plan(streams=(3,), seconds=1.0, unpaced_events=30_000, alone=3, at_once=2)
 """Measures nothing: that it counts every event is a test."""
 
 
