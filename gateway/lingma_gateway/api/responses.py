@@ -120,10 +120,11 @@ class _Stored:
 
     async def retrieve(self, request: Request) -> Response:
         """A stored response."""
+        found = await self._find(request)
         if request.query_params.get("stream", "false").lower() not in ("false", "0", ""):
             message = "stream must be false: only a response that runs in the background could be streamed again"
             raise InvalidRequest(message, param="stream")
-        return Response((await self._find(request)).body, media_type=_JSON)
+        return Response(found.body, media_type=_JSON)
 
     async def delete(self, request: Request) -> Response:
         """Remove a stored response."""
@@ -138,8 +139,8 @@ class _Stored:
 
     async def input_items(self, request: Request) -> Response:
         """The items that a stored response was asked with."""
-        listing = kept.Listing.parse(request.query_params)
-        return Response(kept.listed((await self._find(request)).items, listing), media_type=_JSON)
+        found = await self._find(request)
+        return Response(kept.listed(found.items, kept.Listing.parse(request.query_params)), media_type=_JSON)
 
     async def cancel(self, request: Request) -> Response:
         """Nothing runs in the background, so there is nothing to cancel."""

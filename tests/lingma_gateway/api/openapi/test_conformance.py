@@ -55,7 +55,7 @@ def test_what_is_described_is_what_is_done(operation: Any, mode: GenerationMode,
     strategy = operation.as_strategy(generation_mode=mode)
 
     @settings(
-        max_examples=25,
+        max_examples=15,
         deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
