@@ -47,6 +47,8 @@ _UNITS = {
 """Of a token; whole numbers, so that sums are exact, and sums of two less than 256."""
 _BEGINNING = bytes([_CLASSES.index(b" ")])
 """What a text is taken to follow."""
+_MUCH = 16_384
+"""Characters that wait at most until they are counted."""
 _MESSAGE_TOKENS = 4
 """The marks around a message that tell its role."""
 _TOOL_TOKENS = 8
@@ -84,22 +86,37 @@ _WEIGHT_OF = _unit_table()
 
 
 class Meter:
-    """Counts text while it streams in. However it is cut, the count is that of the whole, and it never falls."""
+    """Counts text while it streams in. However it is cut, the count is that of the whole, and it never falls.
 
-    __slots__ = ("_any", "_last", "_sum")
+    Text is counted when somebody asks, or when there is much of it: a word alone takes longer than among others.
+    """
+
+    __slots__ = ("_any", "_last", "_sum", "_uncounted", "_uncounted_size")
 
     def __init__(self) -> None:
         self._sum = 0
         self._last = _BEGINNING
         self._any = False
+        self._uncounted: list[str] = []
+        self._uncounted_size = 0
 
     @property
     def tokens(self) -> int:
         """Tokens so far, at least 1 once there was any text."""
+        self._count()
         return max(int(self._any), _tokens_of(self._sum))
 
     def add(self, text: str) -> None:
         """Count `text` too."""
+        self._uncounted.append(text)
+        self._uncounted_size += len(text)
+        if self._uncounted_size > _MUCH:
+            self._count()
+
+    def _count(self) -> None:
+        text = "".join(self._uncounted)
+        self._uncounted.clear()
+        self._uncounted_size = 0
         if text:
             classes = self._last + _classes(text)
             self._sum += _units(classes)
@@ -108,6 +125,7 @@ class Meter:
 
     def fitting(self, text: str, limit: int) -> int:
         """How many characters of `text` can be added before there are more than `limit` tokens."""
+        self._count()
         classes = self._last + _classes(text)
         low, high = 0, len(text)
         if max(1, _tokens_of(self._sum + _units(classes))) <= limit:

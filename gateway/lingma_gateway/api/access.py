@@ -65,6 +65,8 @@ class Access:
     """Code of the error that was answered, or that broke the answer off."""
     status: int | None = None
     started_at: float = field(default_factory=time.perf_counter)
+    send: Send | None = None
+    """The server's own, past every layer between: those look at the beginning of an answer, not at its parts."""
 
 
 def access_of(request: Request) -> Access:
@@ -103,6 +105,7 @@ class AccessLog:
             requestid.accept(headers.get(Header.REQUEST_ID)),
             dialect_of(scope["path"], headers.get("anthropic-version")),
         )
+        access.send = send
         scope[_KEY] = access
 
         async def send_tagged(message: Message) -> None:

@@ -255,7 +255,7 @@ class Instance:
         pid = os.getpid() if self._process is not None and self._process.pid is not None else None
         async with open_connection(
             info.port, process_id=pid, rpc_timeout_s=self.settings.rpc_timeout_s, on_push=self._pushed
-        ) as (connection, reader):
+        ) as (connection, lost):
             self._restart_wanted = False
             self._unanswered_pings = 0
             self._unconnected_since = None
@@ -267,8 +267,8 @@ class Instance:
                 if self._process is None:
                     backoff.reset()
                 ready_at = self._clock()
-                while not reader.done():
-                    await self._heartbeat(connection, reader)
+                while not lost.done():
+                    await self._heartbeat(connection, lost)
                     if self._mute and self._process is not None:
                         raise UpstreamTimeout("Lingma does not answer")
                 if connection.finished_turns or self._clock() - ready_at >= _STABLE_S:
@@ -276,16 +276,15 @@ class Instance:
             finally:
                 await self._authenticator.stop()
 
-    async def _heartbeat(self, connection: Connection, reader: "asyncio.Task[None]") -> None:
+    async def _heartbeat(self, connection: Connection, lost: "asyncio.Future[None]") -> None:
         """One interval: ping, then look at the login again if it is time or something was pushed."""
         recheck = asyncio.create_task(self._recheck.wait())
         try:
-            await asyncio.wait(
-                {reader, recheck}, timeout=self.settings.ping_interval_s, return_when=asyncio.FIRST_COMPLETED
-            )
+            watched: set[asyncio.Future[Any]] = {lost, recheck}
+            await asyncio.wait(watched, timeout=self.settings.ping_interval_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             recheck.cancel()
-        if reader.done():
+        if lost.done():
             return
         self._recheck.clear()
         if await self._ping(connection):

@@ -187,7 +187,11 @@ class _Check:
 
     async def _open(self) -> Connection:
         opening = open_connection(
-            self.target.port, process_id=None, rpc_timeout_s=_RPC_TIMEOUT_S, on_push=lambda method, params: None
+            self.target.port,
+            process_id=None,
+            rpc_timeout_s=_RPC_TIMEOUT_S,
+            on_push=lambda method, params: None,
+            whole=True,
         )
         connection, _ = await self.stack.enter_async_context(opening)
         self.connection = connection
