@@ -25,6 +25,7 @@ lock: ## write requirements/*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras $(LOCKED) -o requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml --extra gateway -c requirements/dev.txt $(LOCKED) -o requirements/gateway.txt
 	$(BIN)/uv pip compile pyproject.toml --extra operator -c requirements/dev.txt $(LOCKED) -o requirements/operator.txt
+	$(BIN)/uv pip compile pyproject.toml --extra login -c requirements/dev.txt $(LOCKED) -o requirements/login.txt
 	echo openai | $(BIN)/uv pip compile - -c requirements/dev.txt $(LOCKED) -o requirements/e2e-client.txt
 	echo hatchling | $(BIN)/uv pip compile - -c requirements/dev.txt $(LOCKED) -o requirements/build.txt
 

@@ -84,7 +84,7 @@ class Demo:
         """References of the images, which the cluster has or can pull."""
         cluster = self.kube.cluster
         if self.registry:
-            references = images.build(repository=images.Repository(self.registry), report=self.report)
+            references = images.build(images.PROGRAMS, images.Repository(self.registry), self.report)
             for reference in references:
                 engines.choose().push(reference)
             return references
@@ -94,7 +94,7 @@ class Demo:
                 f"how to bring images into the cluster of context {context} is not known here: name a registry that it"
                 " pulls from, `make demo KUBE_CONTEXT=... REGISTRY=host/path`"
             )
-        references = images.build(report=self.report)
+        references = images.build(images.PROGRAMS, report=self.report)
         for reference in references:
             cluster.load(reference, self.report)
         return references

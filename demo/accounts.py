@@ -29,10 +29,11 @@ def secret(account: str, session: str) -> Object:
 
 
 def account(name: str, **spec: Any) -> Object:
-    """A LingmaAccount that restores the Secret of `secret`."""
+    """A LingmaAccount that restores the Secret of `secret`; a field that is None is left out."""
+    fields = {"sessionSecretRef": {"name": secret_name(name)}, **spec}
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": KIND,
         "metadata": {"name": name},
-        "spec": {"sessionSecretRef": {"name": secret_name(name)}, **spec},
+        "spec": {field: value for field, value in fields.items() if value is not None},
     }

@@ -61,6 +61,8 @@ class Port:
     """Lingma's WebSocket, on loopback of the pod (the default of its command line)."""
     LINGMA_HTTP = 37510
     """Lingma's HTTP callback, on loopback of the pod."""
+    LOGIN_BROWSER = 8319
+    """The browser of the container `login`, on loopback of the pod."""
 
 
 class Header(StrEnum):
@@ -104,6 +106,20 @@ class Env(StrEnum):
     """Gateway: folder of Secret `<account>-gateway` (files named by `Credential`)."""
     BUNDLE_FILE = "LINGMA_SESSION_BUNDLE_FILE"
     """Gateway and its `session restore`: the mounted session bundle."""
+    PERSONAL_TOKEN_FILE = "LINGMA_PERSONAL_TOKEN_FILE"
+    """Gateway: the mounted personal token."""
+    ACCESS_KEY_FILE = "LINGMA_ACCESS_KEY_FILE"
+    """Gateway: the id of the mounted access key."""
+    SECRET_KEY_FILE = "LINGMA_SECRET_KEY_FILE"
+    """Gateway: its secret."""
+    USERNAME_FILE = "LINGMA_USERNAME_FILE"
+    """Container `login` alone: the mounted user name."""
+    PASSWORD_FILE = "LINGMA_PASSWORD_FILE"
+    """Container `login` alone: the mounted password."""
+    DEDICATED_DOMAIN = "DEDICATED_DOMAIN_URL"
+    """Gateway and container `login`: endpoint of a dedicated edition."""
+    LOGIN_BROWSER_PORT = "LOGIN_BROWSER_PORT"
+    """Gateway and container `login`: where the browser of the one takes the visits of the other."""
     CAPTURED_DIR = "LINGMA_CAPTURED_DIR"
     """Gateway and its `session restore`: folder of the captured session's Secret."""
     DRAIN_SECONDS = "LINGMA_DRAIN_SECONDS"
@@ -125,6 +141,14 @@ class Path:
     CREDENTIALS = "/var/run/lingma/credentials"
     BUNDLE_DIR = "/var/run/lingma/bundle"
     BUNDLE = "/var/run/lingma/bundle/bundle"
+    PERSONAL_TOKEN_DIR = "/var/run/lingma/personal-token"
+    ACCESS_KEY_DIR = "/var/run/lingma/access-key"
+    LOGIN_DIR = "/var/run/lingma/login"
+    """The user name and password, in the container `login` alone."""
+    SCRATCH = "/scratch"
+    """HOME and TMPDIR of the container `login`."""
+    BOOTSTRAP_DIR = "/lingma/program"
+    """Where `bootstrap` puts Lingma, in the work volume."""
     CAPTURED_DIR = "/var/run/lingma/captured"
     API_KEYS = "/var/run/lingma/api-keys"
     MASTER = "/var/run/lingma/master"
@@ -134,8 +158,12 @@ class Container(StrEnum):
     """Containers of an account's pod, in the order in which they start."""
 
     RESTORE = "restore"
+    BOOTSTRAP = "bootstrap"
+    """Only with spec.lingma.bootstrap."""
     LINGMA = "lingma"
     GATEWAY = "gateway"
+    LOGIN = "login"
+    """Only with spec.login.browser."""
 
 
 class Credential(StrEnum):

@@ -154,8 +154,8 @@ def _refuse_repeated(values: Sequence[str], what: str) -> None:
 
 
 def _account(entry: Mapping[str, str], position: int, taken: set[str]) -> Account:
-    credentials = Credentials(**{name: entry[name] for name in _CREDENTIALS if name in entry})
-    return Account(entry.get("name") or _own_name(entry, position, taken), credentials, _bundle(entry))
+    given: dict[str, Any] = {name: entry[name] for name in _CREDENTIALS if name in entry}
+    return Account(entry.get("name") or _own_name(entry, position, taken), Credentials(**given), _bundle(entry))
 
 
 def _own_name(entry: Mapping[str, str], position: int, taken: set[str]) -> str:

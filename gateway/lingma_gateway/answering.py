@@ -5,7 +5,7 @@ session of Lingma's and in the slot that the turn holds.
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
@@ -14,7 +14,7 @@ from lingma_contract.jsonlog import event
 from lingma_gateway.answers.answer import Answer, Ended, Wanted
 from lingma_gateway.answers.asking_again import Again
 from lingma_gateway.answers.owntools import OwnCall, OwnResult, OwnTools, Step, Unasked
-from lingma_gateway.conversation import Message, Role
+from lingma_gateway.conversation import Media, Message, Role
 from lingma_gateway.errors import UpstreamError, UpstreamProtocol
 from lingma_gateway.events import Call, FinishReason, Result, StreamEvent, Usage
 from lingma_gateway.lingma import calls, updates, usagelog
@@ -27,6 +27,7 @@ from lingma_gateway.prompting.prompt import reply, whole
 from lingma_gateway.prompting.tools import ToolWords
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.sessions.continuing import Place
+from lingma_gateway.showing import Showing, Shown
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.telemetry.tooltrace import Conversation, ToolTrace
 from lingma_gateway.tokens import request_tokens
@@ -43,6 +44,7 @@ class Desk:
     manner: Manner
     locale: str
     metrics: Metrics
+    showing: Showing
     trace: ToolTrace
     grammars: Grammars
     """In which each model is told to call tools."""
@@ -112,9 +114,11 @@ class Answering:
         Raises:
             GatewayError: it could not be asked, broke off, or is not what the client demands.
         """
-        question = self._prompt()
+        place = self._place
+        shown = await self._desk.showing.show(place.unseen, self._instance, place.model, self._record)
+        question = self._prompt(shown.label)
         while True:
-            async with self._asked(question) as asked:
+            async with self._asked(question, shown.urls) as asked:
                 self._exchange = asked
                 async with aclosing(asked.pieces()) as heard:
                     async for pieces in heard:
@@ -128,25 +132,26 @@ class Answering:
                 break
             if produced := self._sendable(ended.events):
                 yield produced
-            question = self._again(ended.again)
+            question, shown = self._again(ended.again), Shown()
         yield [*self._held, *ended.events]
 
     def close(self) -> None:
         """Whichever way the turn ended: log what became of Lingma's tools."""
         self._trace_own(self._own.end())
 
-    def _prompt(self) -> str:
+    def _prompt(self, label: Callable[[Media], str]) -> str:
         """What the session has not seen; in a new one, all of it."""
         place, toolset = self._place, self._wanted.toolset
         words = ToolWords(self._desk.grammars.of(place.model), self._desk.description_tokens)
         knows_others = place.continued is not None and bool(place.continued.knowledge.tools)
         introduction = words.introduction(toolset, place.untold_tools, knows_others=knows_others)
-        wording, reminder = words.wording(place.turn, toolset), self._wanted.reminder
+        wording = replace(words.wording(place.turn, toolset), media=label)
+        reminder = self._wanted.reminder
         if place.is_reply:
             return reply(place.unseen, wording, instructions=introduction, reminder=reminder)
         return whole(place.turn, wording, instructions=introduction, reminder=reminder)
 
-    def _asked(self, question: str) -> AbstractAsyncContextManager[Exchange]:
+    def _asked(self, question: str, image_urls: tuple[str, ...]) -> AbstractAsyncContextManager[Exchange]:
         place = self._place
         self._asked_at = time.monotonic()
         ask = calls.Ask(
@@ -156,6 +161,7 @@ class Answering:
             locale=self._desk.locale,
             session_id=self.session_id,
             is_reply=bool(self.session_id),
+            image_urls=image_urls,
             as_agent=self._use.as_agent,
         )
         tools = ToolAnswers(self._use.policy)

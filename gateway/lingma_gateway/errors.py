@@ -13,6 +13,7 @@ GatewayError
 ├── NotConfigured           a setting is missing, so nobody could be allowed
 ├── SessionNotPacked        the login's files are of no use elsewhere
 ├── RequestTooLarge
+├── ClientTooSlow           the caller does not read its answer
 ├── UnsupportedEncoding     the body is compressed
 ├── IdempotencyKeyReused    the same Idempotency-Key with another request
 ├── QueueFull               every slot is taken, and the queue too
@@ -102,6 +103,12 @@ class SessionNotPacked(GatewayError):
 
 class RequestTooLarge(GatewayError):
     fault = contract.TOO_LARGE
+
+
+class ClientTooSlow(GatewayError):
+    """More of the answer waits for the caller than may wait."""
+
+    fault = contract.REQUEST_TIMEOUT
 
 
 class UnsupportedEncoding(GatewayError):

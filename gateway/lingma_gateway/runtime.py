@@ -31,6 +31,7 @@ from lingma_gateway.sessions.responses import ResponseStore
 from lingma_gateway.sessions.source import SessionSource
 from lingma_gateway.settings import Settings
 from lingma_gateway.sharing import SharedAnswers, SharingSettings
+from lingma_gateway.showing import Showing
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.toolpolicy import ToolPolicy
 from lingma_gateway.tools import Grammars
@@ -192,6 +193,7 @@ async def running_services(
         names=names,
         reject_unknown_model=settings.unknown_model == "reject",
         locale=settings.locale,
+        showing=Showing(settings.image_upload_enabled, settings.unsupported_media == "reject"),
         tools=ToolSettings(
             settings.tools_mode == "emulate",
             Grammars.parse(settings.tools_grammar),

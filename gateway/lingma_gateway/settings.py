@@ -102,12 +102,16 @@ class Settings(BaseSettings):
     """Secret key (SK) for `auth/login`."""
     lingma_secret_key_file: Path | None = None
     """File of the secret key; it goes first, and is read anew when it is needed."""
+    lingma_organization_id: str = ""
+    """Organization for which `auth/login` logs in an account that has several. Empty: Lingma's own choice."""
     dedicated_domain_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
     """Endpoint of a dedicated edition, set before logging in."""
     login_browser_path: Path = Path("/usr/bin/chromium")
     """The Chromium that opens the login page."""
     login_browser_no_sandbox: bool = False
     """Run Chromium without its sandbox, where user namespaces are forbidden, as in many containers. Root has none."""
+    login_browser_port: int = Field(default=0, ge=0, le=65535)
+    """Port on loopback of the container `login` (from the pod), which visits the login page. 0: Chromium runs here."""
     login_form_hosts: str = "aliyun.com,alibabacloud.com"
     """Hosts, with subdomains, into whose forms the password may be typed, comma-separated."""
     login_refresh_enabled: bool = True
@@ -157,6 +161,11 @@ class Settings(BaseSettings):
     was seen to read it."""
     locale: str = "zh-CN"
     """Language that Lingma is told to prefer."""
+    image_upload_enabled: bool = True
+    """Give images to Lingma, where the model can see them. Never tried on a real one: see docs/protocol.md."""
+    unsupported_media: Literal["degrade", "reject"] = "degrade"
+    """`degrade` puts a placeholder for what the model cannot see, `reject` answers 400 naming it."""
+
     session_reuse_enabled: bool = True
     """Ask the next turn of a conversation in the session of Lingma's that holds it, with only what is new."""
     session_cache_max_entries: int = Field(default=256, ge=0)

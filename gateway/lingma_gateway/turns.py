@@ -25,6 +25,7 @@ from lingma_gateway.record import TurnRecord
 from lingma_gateway.sessions import affinity
 from lingma_gateway.sessions.continuing import Continuing, Fresh, Holder
 from lingma_gateway.sessions.prefix import opening
+from lingma_gateway.showing import Showing
 from lingma_gateway.telemetry import spans
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.telemetry.tooltrace import Conversation, ToolTrace
@@ -66,6 +67,7 @@ class TurnSettings:
     names: models.Names
     reject_unknown_model: bool
     locale: str
+    showing: Showing
     tools: ToolSettings
     agent: AgentSettings = AgentSettings()
 
@@ -84,7 +86,15 @@ class Turns:
         self._continuing = self._apart if continuing is None else continuing
         tools = settings.tools
         trace = ToolTrace(metrics, log_content=tools.log_content)
-        self._desk = Desk(settings.manner, settings.locale, metrics, trace, tools.grammars, tools.description_tokens)
+        self._desk = Desk(
+            settings.manner,
+            settings.locale,
+            metrics,
+            settings.showing,
+            trace,
+            tools.grammars,
+            tools.description_tokens,
+        )
         self._deletions = Deletions()
 
     async def run(self, turn: Turn, record: TurnRecord) -> AsyncGenerator[list[StreamEvent], None]:
@@ -103,6 +113,7 @@ class Turns:
             record.queued_s = time.monotonic() - record.started_at
             record.account = instance.name
             record.model = self._model(turn, instance)
+            self._settings.showing.check(turn, instance, record.model, record)
             name = opening(turn.messages)
             with spans.chat(record, name) as span:
                 conversation = Conversation(record, name, span)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from lingma_contract import jsonlog
+from lingma_contract import errors, jsonlog, requestid
 from lingma_router.admin import Admin
 from lingma_router.cluster import Access, Cluster
 from lingma_router.directory import Directory
@@ -17,6 +17,7 @@ from lingma_router.drain import Stop, drain
 from lingma_router.keys import KeyRing
 from lingma_router.loads import Loads
 from lingma_router.proxy import Proxy
+from lingma_router.refusal import Refusal
 from lingma_router.settings import Settings
 from lingma_router.telemetry import Telemetry
 from lingma_router.upstream import Upstream
@@ -28,6 +29,7 @@ _BACKLOG = 1024
 """Connections that wait to be accepted: a team's clients all come back at once after a rollout."""
 _DEAD_AFTER_S = 30
 """Seconds."""
+_SERVER_ERROR = 500
 _MAX_HEADER_BYTES = 64 * 1024
 """Of one header: Codex puts a JSON document into one."""
 
@@ -110,8 +112,31 @@ async def serving(
             await probes.cleanup()
 
 
+class _Connection(web.RequestHandler):
+    """What is no HTTP at all is refused in a form too: OpenAI's, for no path says whose the caller reads."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        super().handle_error(request, status, exc, message)  # logs it, and raises where an answer has begun
+        malformed = Refusal(errors.INVALID_REQUEST, "this is no valid HTTP request")
+        refusal = malformed if status < _SERVER_ERROR else Refusal(errors.INTERNAL, "the router failed")
+        response = refusal.response(errors.Dialect.OPENAI, requestid.accept(None))
+        response.force_close()
+        return response
+
+
+class _Server(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+
 def _server(proxy: Proxy) -> web.Server:
-    return web.Server(
+    return _Server(
         proxy.handle,
         handler_cancellation=True,
         access_log=None,

@@ -39,6 +39,11 @@ class Recall:
 
 
 @dataclass(frozen=True, slots=True)
+class Images:
+    """Answer the addresses of the images that the question came with."""
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """Answer the key of the model that the turn asked for."""
 
@@ -150,6 +155,7 @@ Directive = (
     Say
     | WhoAmI
     | Recall
+    | Images
     | Model
     | ToolResult
     | Chunks
@@ -171,9 +177,10 @@ Directive = (
 
 _Named = TypeVar("_Named", Tool, CallTool)
 
-_PLAIN: dict[str, type[WhoAmI | Recall | Model | ToolResult | Stubborn | Then | Hang | Crash | Logout]] = {
+_PLAIN: dict[str, type[WhoAmI | Recall | Images | Model | ToolResult | Stubborn | Then | Hang | Crash | Logout]] = {
     "whoami": WhoAmI,
     "recall": Recall,
+    "images": Images,
     "model": Model,
     "toolresult": ToolResult,
     "stubborn": Stubborn,

@@ -1,6 +1,8 @@
 """The methods a client may call, in one table. A method that is not in it does not exist."""
 
+import hashlib
 from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from lingma_sim import LINGMA_VERSION, catalog, methods_auth, methods_chat
@@ -78,18 +80,24 @@ def update_global(simulator: "Simulator", params: Params) -> Any:
 
 
 def upload_image(simulator: "Simulator", params: Params) -> Any:
-    """Take an image; its address comes by a push."""
-    request_id = text_of(params, "requestId")
+    """Take an image, which must be a file of the work directory; its address comes by a push."""
+    request_id, uri = text_of(params, "requestId"), text_of(params, "imageUri")
     fault = simulator.faults.take("image-upload")
-    if fault == "refused" or not text_of(params, "imageUri"):
+    content = simulator.work_dir.image(uri) if uri else None
+    if fault == "refused" or not content:
         return _image(request_id, "400", "image upload failed", {"success": False})
     if fault != "silent":
-        told = {"requestId": request_id, "imageUrl": "" if fault else f"https://images.example/{request_id}.png"}
+        told = {"requestId": request_id, "imageUrl": "" if fault else _address(content, uri)}
         code, message = ("500", "image upload failed") if fault else ("", "")
         simulator.push_soon(
             "image/uploadResultNotification", {"errorCode": code, "errorMessage": message, "result": told}
         )
     return _image(request_id, "", "", {"success": True})
+
+
+def _address(content: bytes, uri: str) -> str:
+    """An address that tells what was in the file."""
+    return f"https://images.example/{hashlib.sha256(content).hexdigest()[:16]}{PurePosixPath(uri).suffix}"
 
 
 def _image(request_id: str, code: str, message: str, result: Mapping[str, Any]) -> dict[str, Any]:

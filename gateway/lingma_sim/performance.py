@@ -151,7 +151,7 @@ class Performance:
         if not plan.pieces:
             await self._middle(turn)
             return
-        facts = Facts(self._world.uid(), turn.earlier, turn.ask.model, turn.session.tool_reply)
+        facts = Facts(self._world.uid(), turn.earlier, turn.ask.model, turn.session.tool_reply, turn.ask.image_urls)
         told = chunks.tell(prefix + script.answer(plan, facts), plan.chunks, faults)
         self._full_answer = told.full_answer
         pause = max(plan.delay_ms / 1000, faults.seconds("slow-chunks"), self._world.chunk_delay)

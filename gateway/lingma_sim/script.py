@@ -16,6 +16,7 @@ from lingma_sim.directives import (
     Fault,
     Form,
     Hang,
+    Images,
     Logout,
     Model,
     Recall,
@@ -31,7 +32,7 @@ from lingma_sim.directives import (
 )
 from lingma_sim.faults import Chosen
 
-Piece = Say | WhoAmI | Recall | Model | ToolResult | Unknown
+Piece = Say | WhoAmI | Recall | Images | Model | ToolResult | Unknown
 """A directive that gives a line of the answer."""
 Ending = Fail | Hang | Crash
 
@@ -58,6 +59,7 @@ class Facts:
     earlier_questions: Sequence[str]
     model: str
     tool_reply: Any
+    image_urls: Sequence[str] = ()
 
 
 def write(question: str, earlier: Sequence[str] = ()) -> Script:
@@ -80,7 +82,7 @@ def write(question: str, earlier: Sequence[str] = ()) -> Script:
 
 def _with(script: Script, directive: Directive) -> Script:
     match directive:
-        case Say() | WhoAmI() | Recall() | Model() | ToolResult() | Unknown():
+        case Say() | WhoAmI() | Recall() | Images() | Model() | ToolResult() | Unknown():
             return replace(script, pieces=(*script.pieces, directive))
         case Tool():
             return replace(script, tools=(*script.tools, directive))
@@ -115,6 +117,8 @@ def _line(piece: Piece, facts: Facts) -> str:
             return facts.uid
         case Model():
             return facts.model
+        case Images():
+            return "\n".join(facts.image_urls) or "(none)"
         case Recall():
             return _recalled(facts.earlier_questions)
         case ToolResult():

@@ -22,6 +22,8 @@ class Ask:
     question: str
     is_reply: bool
     model: str
+    image_urls: tuple[str, ...] = ()
+    """`chatContext.imageUrls`."""
 
     @classmethod
     def parse(cls, params: Mapping[str, Any]) -> "Ask":
@@ -42,7 +44,13 @@ class Ask:
             question=text("questionText"),
             is_reply=params.get("isReply") is True,
             model=model if isinstance(model, str) else "",
+            image_urls=_image_urls(params.get("chatContext")),
         )
+
+
+def _image_urls(context: Any) -> tuple[str, ...]:
+    urls = context.get("imageUrls") if isinstance(context, dict) else None
+    return tuple(url for url in urls if isinstance(url, str)) if isinstance(urls, list) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from lingma_sim import login
 from lingma_sim.login import Account, LoginUnreadable
@@ -39,6 +40,11 @@ class WorkDir:
     def database(self) -> Path:
         """Where the sessions are."""
         return self.cache / "db" / "local.db"
+
+    def image(self, uri: str) -> bytes | None:
+        """What is in a file of this directory, named by its path or its `file:` address; None: it is no such file."""
+        path = Path(unquote(uri.removeprefix("file://"))).resolve()
+        return path.read_bytes() if path.is_relative_to(self.path.resolve()) and path.is_file() else None
 
     def machine_id(self) -> bytes:
         """The content of `cache/id`, made at random when missing or empty."""

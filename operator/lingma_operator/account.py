@@ -25,6 +25,8 @@ Quantity = Annotated[
     ),
 ]
 Argument = Annotated[str, StringConstraints(max_length=1024)]
+SecretName = Annotated[str, Field(pattern=DNS_SUBDOMAIN, max_length=253)]
+SecretKey = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)]
 RESERVED_ENV = ("HOME", "TMPDIR", "POD_NAME")
 """Variables of the gateway that the operator alone sets, beside all that begin with `LINGMA_`."""
 
@@ -43,9 +45,9 @@ class _Model(BaseModel):
 class SessionSecretRef(_Model):
     """The key of a Secret, in the account's namespace, that holds the session bundle of a logged-in Lingma."""
 
-    name: Annotated[str, Field(pattern=DNS_SUBDOMAIN, max_length=253)]
+    name: SecretName
     """Name of the Secret. The operator never writes it. A changed bundle restarts the pod with the new session."""
-    key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)] = BUNDLE_KEY
+    key: SecretKey = BUNDLE_KEY
     """Key of the Secret: tar.gz of Lingma's login files, or base64 of it."""
 
 
@@ -58,11 +60,58 @@ class Resources(_Model):
     """What the container may use at most, for example `memory: 2Gi`."""
 
 
+SHA256 = r"^[0-9a-fA-F]{64}$"
+VSIX_URL = r"^(https://[^/?#@\s]+|http://[^/?#@:\s]+\.svc(\.cluster\.local)?(:[0-9]+)?)([/?#]\S*)?$"
+"""By https, without a user name; by http to a Service of the cluster, for the sum is checked in any case."""
+
+
+def _checked_text(pattern: str, max_length: int, message: str) -> WithJsonSchema:
+    """The schema of a text whose pattern the API server explains in words."""
+    rules = _rules((f"self.matches(r'{pattern}')", message))
+    return WithJsonSchema({"type": "string", "maxLength": max_length, **rules})
+
+
+class Bootstrap(_Model):
+    """Obtaining Lingma when the pod starts, from the plugin that its provider publishes."""
+
+    vsix_url: Annotated[
+        str,
+        StringConstraints(pattern=VSIX_URL, max_length=2048),
+        _checked_text(
+            VSIX_URL,
+            2048,
+            "spec.lingma.bootstrap.vsixUrl must be an https address without a user name "
+            "(http only to a Service of the cluster, whose name ends in .svc)",
+        ),
+    ]
+    """Address of the VSIX."""
+    sha256: Annotated[
+        str,
+        StringConstraints(pattern=SHA256, max_length=64),
+        _checked_text(
+            SHA256, 64, "spec.lingma.bootstrap.sha256 must be 64 hexadecimal digits, as sha256sum prints them"
+        ),
+    ]
+    """SHA-256 of the VSIX; nothing is unpacked from a file of another one."""
+
+
 class Lingma(_Model):
     """The container that runs Lingma."""
 
+    model_config = ConfigDict(
+        json_schema_extra=_rules(
+            (
+                "!(has(self.bootstrap) && has(self.command))",
+                "spec.lingma.command and spec.lingma.bootstrap exclude each other: "
+                "with bootstrap the program is the one that it installs",
+            )
+        )
+    )
+
+    bootstrap: Bootstrap | None = None
+    """Obtain Lingma at the pod's start, and run that. Absent: the image holds it."""
     image: Annotated[str | None, Field(min_length=1, max_length=512)] = None
-    """Image that holds Lingma, instead of the operator's."""
+    """Image that holds Lingma, instead of the operator's; with `bootstrap`, the image that it runs in."""
     command: Annotated[list[Argument] | None, Field(min_length=1, max_length=32)] = None
     """The program, instead of the operator's; `start`, the work directory and the ports are appended as arguments."""
     args: Annotated[list[Argument], Field(max_length=64)] = []
@@ -100,11 +149,71 @@ class Work(_Model):
     """The pod is evicted when the volume grows beyond."""
 
 
+class BrowserSecretRef(_Model):
+    """A Secret, in the account's namespace, with a user name and a password."""
+
+    name: SecretName
+    """Name of the Secret, for example one of type `kubernetes.io/basic-auth`."""
+    username_key: SecretKey = "username"
+    """Key of the user name."""
+    password_key: SecretKey = "password"
+    """Key of the password."""
+
+
+class Browser(_Model):
+    """A container with a browser that logs in on the login page. It has no other credential, key or session."""
+
+    secret_ref: BrowserSecretRef
+    """The user name and password. A changed Secret is used for the next try, without a restart of the pod."""
+    resources: Resources | None = None
+    """Requests and limits of the container."""
+
+
+class PersonalTokenSecretRef(_Model):
+    """The key of a Secret, in the account's namespace, that holds a personal access token."""
+
+    name: SecretName
+    """Name of the Secret."""
+    key: SecretKey = "token"
+    """Key of the token."""
+
+
+class AccessKeySecretRef(_Model):
+    """A Secret, in the account's namespace, with the two halves of an access key."""
+
+    name: SecretName
+    """Name of the Secret."""
+    access_key_id_key: SecretKey = "accessKeyId"
+    """Key of the AccessKey id."""
+    access_key_secret_key: SecretKey = "accessKeySecret"
+    """Key of the AccessKey secret."""
+
+
+class Login(_Model):
+    """Ways to log in by itself, beside the session bundle, which goes first; they are tried in this order."""
+
+    personal_token_secret_ref: PersonalTokenSecretRef | None = None
+    """A personal access token. A changed Secret is used for the next try, without a restart of the pod."""
+    access_key_secret_ref: AccessKeySecretRef | None = None
+    """An access key. A changed Secret is used for the next try, without a restart of the pod."""
+    browser: Browser | None = None
+    """A user name and password, for a browser. What asks for a person is reported and never worked around."""
+    dedicated_domain_url: Annotated[str | None, Field(pattern=r"^https?://[^/?#@\s]+(/\S*)?$", max_length=512)] = None
+    """Endpoint of a dedicated edition, which Lingma is told before it logs in."""
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a way at all."""
+        return any((self.personal_token_secret_ref, self.access_key_secret_ref, self.browser))
+
+
 class LingmaAccountSpec(_Model):
     """What the person wants of the account."""
 
     session_secret_ref: SessionSecretRef | None = None
-    """Where the session bundle is. Absent: the account runs and waits for a login."""
+    """Where the session bundle is. Absent: the account logs in by `login`, or runs and waits for a login."""
+    login: Login = Login()
+    """Ways to log in by itself, beside the session bundle."""
     suspend: bool = False
     """True stops the pod and keeps everything else."""
     lingma: Lingma = Lingma()

@@ -48,7 +48,18 @@ class Transition:
 
 
 _SUSPENDED = Fault("Suspended", "spec.suspend is true: the pod is stopped; set it to false to start it")
-_CALM = frozenset({"Suspended", "Deploying", "PodStarting", "Updating", "PodTerminating", "GatewayStarting"})
+_CALM = frozenset(
+    {
+        "Suspended",
+        "Deploying",
+        "PodStarting",
+        "Bootstrapping",
+        "Updating",
+        "PodTerminating",
+        "GatewayStarting",
+        LoginReason.LOGIN_IN_PROGRESS.value,
+    }
+)
 """Reasons of a Ready that is False without anything being wrong."""
 
 
@@ -127,7 +138,9 @@ def _upstream_fault(observed: Observed) -> Fault | None:
     if session is not None and not _logged_in_anywhere(observed) and (login is None or login.reason in SESSION_FAULTS):
         return session
     pod = _pod_fault(observed)
-    if login is not None and (pod is None or login.reason != LoginReason.NOT_CONNECTED):
+    # A container that is stuck, such as the browser's, explains why nobody is logged in.
+    stuck = observed.pod is not None and observed.pod.fault is not None
+    if login is not None and (pod is None or not (stuck or login.reason == LoginReason.NOT_CONNECTED)):
         return login
     if pod is None and observed.report.health is not None and observed.pool_ready == 0:
         return Fault("NoInstanceReady", _idle_message(observed.report.health))
@@ -182,7 +195,8 @@ def _session_valid(observed: Observed) -> Verdict:
     if session.finding is SessionFinding.NOT_SET:
         if logged_in:
             return Verdict(type_, "True", "Accepted", "Lingma is logged in without a session Secret")
-        return Verdict(type_, "False", session.finding.value, session.message)
+        expected = not observed.account.spec.login.configured
+        return Verdict(type_, "False" if expected else "Unknown", session.finding.value, session.message)
     if session.finding is not SessionFinding.READABLE:
         return Verdict(type_, "False", session.finding.value, session.message)
     if logged_in and observed.up_to_date:
@@ -205,6 +219,9 @@ def _progressing(observed: Observed) -> Verdict:
         return Verdict(type_, "False", _SUSPENDED.reason, _SUSPENDED.message)
     fault = _pod_fault(observed)
     if fault is None:
+        login = _login_fault(observed.report.health)
+        if login is not None and login.reason == LoginReason.LOGIN_IN_PROGRESS:
+            return Verdict(type_, "True", login.reason, login.message)
         return Verdict(type_, "False", "UpToDate", "the pod runs what the spec says")
     return Verdict(type_, "True" if fault.reason in _CALM else "False", fault.reason, fault.message)
 
@@ -229,6 +246,8 @@ def _pod_fault(observed: Observed) -> Fault | None:
 def _silent_gateway(observed: Observed, pod: Pod) -> Fault | None:
     if observed.report.health is not None:
         return None
+    if pod.bootstrapping:
+        return Fault("Bootstrapping", "Lingma is being obtained from the plugin of spec.lingma.bootstrap")
     if not pod.gateway_runs:
         return Fault("PodStarting", "the pod's containers are starting")
     if observed.report.error is not None:

@@ -41,8 +41,12 @@ class Session:
     digest: str | None = None
 
 
-def look_at_session(reference: SessionSecretRef | None, namespace: str, secret: Obj | None) -> Session:
-    """What the user's Secret holds. No message shows any of its content."""
+def look_at_session(
+    reference: SessionSecretRef | None, namespace: str, secret: Obj | None, *, other_ways: bool = False
+) -> Session:
+    """What the user's Secret holds. No message shows any of its content. `other_ways`: spec.login has some."""
+    if reference is None and other_ways:
+        return Session(SessionFinding.NOT_SET, "spec.sessionSecretRef is not set: the account logs in by spec.login")
     if reference is None:
         return Session(
             SessionFinding.NOT_SET,
@@ -107,6 +111,8 @@ class Pod:
     gateway_runs: bool
     revision: str | None
     fault: Fault | None
+    bootstrapping: bool = False
+    """Lingma is being obtained, and has not failed."""
 
     @property
     def answers(self) -> bool:
@@ -132,9 +138,10 @@ _STUCK = frozenset(
 def look_at_pod(pod: Obj) -> Pod:
     """The parts of a pod that conditions speak about."""
     status = pod.get("status") or {}
+    name = pod["metadata"]["name"]
     containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
     return Pod(
-        name=pod["metadata"]["name"],
+        name=name,
         address=status.get("podIP"),
         ready=any(item["type"] == "Ready" and item["status"] == "True" for item in status.get("conditions") or []),
         terminating=terminating(pod),
@@ -142,8 +149,30 @@ def look_at_pod(pod: Obj) -> Pod:
             item["name"] == Container.GATEWAY and "running" in (item.get("state") or {}) for item in containers
         ),
         revision=(pod["metadata"].get("labels") or {}).get("controller-revision-hash"),
-        fault=_stuck_container(pod["metadata"]["name"], containers) or _unschedulable(status),
+        fault=_failed_bootstrap(containers) or _stuck_container(name, containers) or _unschedulable(status),
+        bootstrapping=any(
+            item["name"] == Container.BOOTSTRAP and "running" in (item.get("state") or {}) for item in containers
+        ),
     )
+
+
+def _failed_bootstrap(containers: list[dict[str, Any]]) -> Fault | None:
+    """Why Lingma could not be obtained, in the words of the container that tried; it goes on trying."""
+    for container in containers:
+        if container["name"] != Container.BOOTSTRAP:
+            continue
+        state, last = container.get("state") or {}, container.get("lastState") or {}
+        ended = state.get("terminated") or last.get("terminated") or {}
+        if ended.get("exitCode", 0) != 0:
+            return Fault("BootstrapFailed", f"Lingma cannot be obtained by spec.lingma.bootstrap: {_last_words(ended)}")
+    return None
+
+
+def _last_words(ended: Mapping[str, Any]) -> str:
+    """The last line that a container wrote, without the name of its program."""
+    lines = [line.strip() for line in str(ended.get("message") or "").splitlines() if line.strip()]
+    said = lines[-1].removeprefix("lingma-gateway: ") if lines else ""
+    return said or f"the container ended with status {ended.get('exitCode')} ({ended.get('reason') or 'no reason'})"
 
 
 def _stuck_container(pod: str, containers: list[dict[str, Any]]) -> Fault | None:

@@ -15,7 +15,7 @@ from lingma_operator.conditions import ConditionType, status_of, status_of_inval
 from lingma_operator.credentials import contents, session_hash
 from lingma_operator.gateways import Gateways
 from lingma_operator.manifests import children
-from lingma_operator.manifests.pod import NoLingma
+from lingma_operator.manifests.container import ImageMissing
 from lingma_operator.objects import CHILDREN, Kind, Obj, content, kind_of
 from lingma_operator.observed import Fault, Observed, Report, SessionFinding, look_at_pod, look_at_session, terminating
 from lingma_operator.plan import Plan, plan
@@ -99,7 +99,7 @@ class Reconciler:
         pod = look_at_pod(pod_body) if pod_body is not None else None
         asked = pod is not None and pod.answers and pod.address is not None
         report = await self._gateways.ask(pod.address) if asked and pod and pod.address else Report()
-        session = look_at_session(reference, identity.namespace, secret)
+        session = look_at_session(reference, identity.namespace, secret, other_ways=account.spec.login.configured)
         return Observed(account=account, session=session, children=live, pod=pod, report=report)
 
     async def _get(self, kind: Kind, key: Key) -> Obj | None:
@@ -112,8 +112,8 @@ class Reconciler:
         """Write what the plan says; returns what is observed after that."""
         try:
             desired = await self._desired(observed)
-        except NoLingma as error:
-            return replace(observed, fault=Fault("LingmaImageMissing", str(error)))
+        except ImageMissing as error:
+            return replace(observed, fault=Fault(error.reason, str(error)))
         except MasterInvalid as error:
             return replace(observed, fault=Fault("MasterSecretInvalid", str(error)))
         decided = plan(desired, observed, self._verified.get(key, {}))

@@ -46,6 +46,8 @@ class Settings(BaseModel):
     """Namespaces whose accounts are served; `*` is all, empty is the release's own."""
     gateway_image: Annotated[str, Field(alias="LINGMA_GATEWAY_IMAGE", min_length=1)]
     """Image of the gateway, which also holds the restore step and the simulator."""
+    login_image: Annotated[str, Field(alias="LINGMA_LOGIN_IMAGE")] = ""
+    """Image of the browser that logs accounts in; empty when no account asks for it by spec.login.browser."""
     lingma_image: Annotated[str, Field(alias="LINGMA_IMAGE")] = ""
     """Image that holds Lingma; empty when each account names its own."""
     lingma_command: Annotated[JsonList, Field(alias="LINGMA_COMMAND", min_length=1)] = ("/opt/lingma/Lingma",)

@@ -1,13 +1,17 @@
-"""Every pod of the chart fits the `restricted` Pod Security level, read field by field from the standard's page."""
+"""Every pod of the chart, and of an account, fits the `restricted` Pod Security level, field by field from its page."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from lingma_contract.names import Container
 from tests.chart.support import Helm, Object
 from tests.chart.test_render import MATRIX
 
 # https://kubernetes.io/docs/concepts/security/pod-security-standards/, policy "Restricted" and, within it, "Baseline".
+GOLDEN = Path(__file__).parents[1] / "lingma_operator" / "golden"
 ALLOWED_VOLUMES = {
     "configMap",
     "csi",
@@ -75,6 +79,17 @@ def test_every_container_runs_as_65532_on_a_read_only_root_with_requests_and_a_m
             assert "memory" in container["resources"]["limits"]
             writable = [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")]
             assert writable == ["/tmp"]
+
+
+def test_an_accounts_pod_with_every_container_is_restricted() -> None:
+    objects = yaml.safe_load_all((GOLDEN / "login.yaml").read_text())
+    (pod,) = (each["spec"]["template"] for each in objects if each["kind"] == "StatefulSet")
+    containers = [*pod["spec"]["initContainers"], *pod["spec"]["containers"]]
+    assert {each["name"] for each in containers} == {each.value for each in Container}
+    assert violations(pod) == []
+    for each in containers:
+        assert each["securityContext"]["readOnlyRootFilesystem"] is True
+        assert "memory" in each["resources"]["limits"]
 
 
 def test_the_check_finds_what_it_looks_for() -> None:

@@ -131,11 +131,16 @@ def test_an_image_without_repository_is_refused_with_what_to_do(helm: Helm, name
     ],
 )
 def test_a_digest_wins_over_a_tag_and_a_tag_over_the_version(helm: Helm, image: dict[str, str], reference: str) -> None:
-    both = {name: {"repository": "example.test/x", **image} for name in ("gateway", "operator")}
-    rendered = helm.render({"image": both})
+    images = {name: {"repository": "example.test/x", **image} for name in ("gateway", "operator", "login")}
+    rendered = helm.render({"image": images})
     assert container(rendered, "operator")["image"] == reference
     assert container(rendered, "router")["image"] == reference
     assert environment(rendered, "operator")["LINGMA_GATEWAY_IMAGE"] == reference
+    assert environment(rendered, "operator")["LINGMA_LOGIN_IMAGE"] == reference
+
+
+def test_the_image_of_the_browser_may_be_left_out(helm: Helm) -> None:
+    assert environment(helm.render(), "operator")["LINGMA_LOGIN_IMAGE"] == ""
 
 
 def test_pull_secrets_reach_our_pods_and_the_operator(helm: Helm) -> None:
@@ -158,6 +163,7 @@ def test_the_operator_gets_the_environment_it_reads(helm: Helm) -> None:
         "LOG_LEVEL": "info",
         "LINGMA_WATCH_NAMESPACES": f"{NAMESPACE},team-b,team-a",
         "LINGMA_GATEWAY_IMAGE": "example.test/gateway:0.1.0",
+        "LINGMA_LOGIN_IMAGE": "",
         "LINGMA_IMAGE": "example.test/lingma:1",
         "LINGMA_SIMULATOR": "true",
         "LINGMA_IMAGE_PULL_POLICY": "IfNotPresent",

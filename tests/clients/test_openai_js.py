@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from lingma_contract.names import Metric
 from tests.clients.support import HERE, node, run
 from tests.lingma_gateway.api.conftest import Gateway
 
@@ -107,6 +109,26 @@ def test_errors_are_the_sdks_own(sdk: Case) -> None:
     assert (empty["name"], empty["param"]) == ("BadRequestError", "messages")
     failed = sdk("chat", model="org_auto", messages=user("@sim fail 500 out of order"))["error"]
     assert (failed["status"], failed["type"]) == (502, "upstream_error")
+
+
+def test_what_may_pass_is_tried_again_and_what_may_not_is_not(sdk: Case, gateway: Gateway) -> None:
+    def tries(messages: list[dict[str, str]]) -> int:
+        before = answered(gateway)
+        assert "error" in sdk("retries", retries=2, model="org_auto", messages=messages)
+        return answered(gateway) - before
+
+    assert tries(user("@sim fail 500 out of order")) == 3
+    assert tries([]) == 1
+
+
+def answered(gateway: Gateway) -> int:
+    """Chats that the gateway has answered, by its metrics."""
+    with gateway.client() as client:
+        families = text_string_to_metric_families(client.get("/metrics").text)
+        samples = [sample for family in families for sample in family.samples]
+    return sum(
+        int(each.value) for each in samples if each.name == Metric.REQUESTS and each.labels["dialect"] == "openai"
+    )
 
 
 def test_a_stream_that_breaks_off_is_an_error_and_not_an_answer(sdk: Case) -> None:

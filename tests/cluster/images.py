@@ -18,8 +18,14 @@ from tests.cluster.report import Report
 LOCAL = "localhost"
 INPUTS_LABEL = "dev.lingma.inputs"
 VERSION_LABEL = "org.opencontainers.image.version"
-DOCKERFILES = {"lingma-gateway": "gateway/Dockerfile", "lingma-operator": "operator/Dockerfile"}
+DOCKERFILES = {
+    "lingma-gateway": "gateway/Dockerfile",
+    "lingma-operator": "operator/Dockerfile",
+    "lingma-login": "gateway/Dockerfile.login",
+}
 NAMES = tuple(DOCKERFILES)
+PROGRAMS = ("lingma-gateway", "lingma-operator")
+"""What every release runs; the login's browser is for accounts that ask for it, and large."""
 # What the Dockerfiles copy (see .dockerignore).
 INPUTS = (".dockerignore", "pyproject.toml", "README.md", "requirements", "gateway", "operator")
 LEFT_OUT = {"__pycache__"}

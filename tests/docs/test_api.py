@@ -8,11 +8,12 @@ import pytest
 from lingma_contract import errors
 from lingma_contract.errors import Dialect, Fault
 from lingma_gateway.dialects.anthropic.fields import FIELDS as MESSAGES
+from lingma_gateway.dialects.openai_chat import FIELDS as CHAT
 from lingma_gateway.dialects.openai_responses.fields import FIELDS as RESPONSES
 from lingma_gateway.dialects.treatment import Fields, Treatment
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
-TABLES: dict[str, Fields] = {"Messages": MESSAGES, "Responses": RESPONSES}
+TABLES: dict[str, Fields] = {"Chat completions": CHAT, "Messages": MESSAGES, "Responses": RESPONSES}
 """The fields that a parser knows, by the heading of its API."""
 
 
@@ -51,5 +52,25 @@ def test_the_errors_of_anthropics_form_are_those_of_the_contract() -> None:
         (426, "invalid_request_error"),
         (500, "api_error"),
         (503, "api_error"),
+    }
+    assert shown <= known
+
+
+def test_the_codes_of_openais_form_are_those_of_the_contract() -> None:
+    table = rows("## What all have alike", "| status | code | whose fault, and what helps |")
+    shown = {(int(status[:3]), code) for status, codes, _ in table for code in re.findall(r"`(\w+)`", codes)}
+    faults = [fault for fault in vars(errors).values() if isinstance(fault, Fault)]
+    known = {(fault.status, fault.code) for fault in faults if fault.code is not None}
+    # Of one API alone, or of other routes (admin, upgrades), or of the router.
+    assert known - shown == {
+        (400, "missing_required_parameter"),
+        (400, "previous_response_not_found"),
+        (400, "thread_unsupported_request"),
+        (403, "forbidden"),
+        (408, "request_timeout"),
+        (409, "conflict"),
+        (426, "upgrade_required"),
+        (500, "session_not_packed"),
+        (503, "not_configured"),
     }
     assert shown <= known

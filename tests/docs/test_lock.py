@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-LOCKS = {"dev": sorted(EXTRAS), "gateway": ["gateway"], "operator": ["operator"]}
+LOCKS = {"dev": sorted(EXTRAS), "gateway": ["gateway"], "operator": ["operator"], "login": ["login"]}
 
 
 def locked(name: str) -> dict[str, str]:
@@ -29,7 +29,7 @@ def test_a_lock_satisfies_its_extras(lock: str) -> None:
             assert requirement.specifier.contains(version), f"{requirement} is locked at {version}: run make lock"
 
 
-@pytest.mark.parametrize("lock", ["gateway", "operator", "build"])
+@pytest.mark.parametrize("lock", ["gateway", "operator", "login", "build"])
 def test_what_images_hold_is_what_was_tested(lock: str) -> None:
     assert locked(lock).items() <= locked("dev").items()
 

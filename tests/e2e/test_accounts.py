@@ -12,6 +12,8 @@ from tests.e2e.support import Lingma, lingma_restarts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240, func_only=True)]
 
+PLUGIN, SUM = "https://plugins.example/lingma.vsix", "a" * 64
+
 
 def test_applied_accounts_become_ready(lingma: Lingma, pool: tuple[str, ...]) -> None:
     lingma.kube.wait("condition=Ready", "lingmaaccount", *pool)
@@ -140,6 +142,18 @@ def test_deleting_the_account_removes_its_objects_and_leaves_the_users_secret(li
         ({"sessionSecretRef": {"key": "bundle"}}, "spec.sessionSecretRef.name"),
         ({"gateway": {"env": {"LINGMA_ACCOUNT": "other"}}}, "spec.gateway.env"),
         ({"lingma": {"command": []}}, "spec.lingma.command"),
+        ({"lingma": {"bootstrap": {"vsixUrl": PLUGIN, "sha256": "abc"}}}, "sha256 must be 64 hexadecimal digits"),
+        (
+            {"lingma": {"bootstrap": {"vsixUrl": "http://x.example/x", "sha256": SUM}}},
+            "vsixUrl must be an https address",
+        ),
+        ({"lingma": {"bootstrap": {"vsixUrl": PLUGIN}}}, "spec.lingma.bootstrap.sha256"),
+        (
+            {"lingma": {"bootstrap": {"vsixUrl": PLUGIN, "sha256": SUM}, "command": ["/x"]}},
+            "spec.lingma.command and spec.lingma.bootstrap exclude each other",
+        ),
+        ({"login": {"browser": {}}}, "spec.login.browser.secretRef"),
+        ({"login": {"dedicatedDomainUrl": "lingma.example"}}, "spec.login.dedicatedDomainUrl"),
     ],
 )
 def test_an_invalid_account_is_refused_with_the_field(lingma: Lingma, spec: dict[str, object], field: str) -> None:

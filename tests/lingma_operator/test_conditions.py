@@ -20,6 +20,7 @@ from tests.lingma_operator.support import LATER, NOW, account, instance, logged_
 MISSING = Session(SessionFinding.SECRET_NOT_FOUND, "create it")
 NOT_SET = Session(SessionFinding.NOT_SET, "set it")
 SUSPENDED = account(suspend=True)
+BY_TOKEN = account(login={"personalTokenSecretRef": {"name": "t"}})
 
 
 def told(of: Observed) -> dict[str, tuple[str, str]]:
@@ -53,6 +54,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, tuple[str, str]]]] = {
             "SessionValid": ("False", "NoSessionSecret"),
             "PoolReady": ("False", "NoInstanceReady"),
         },
+    ),
+    "one that logs in by itself needs no session": (
+        {"account": BY_TOKEN, "session": NOT_SET, "report": logged_out(LoginReason.LOGIN_IN_PROGRESS)},
+        {"Ready": ("False", "LoginInProgress"), "SessionValid": ("Unknown", "NoSessionSecret")},
     ),
     "a missing Secret is the cause of a missing login": (
         {"session": MISSING, "report": logged_out(LoginReason.NO_SESSION)},
@@ -137,6 +142,34 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, tuple[str, str]]]] = {
     "an image that cannot be pulled": (
         {"pod": pod(gateway_runs=False, fault=Fault("ImagePullBackOff", "m")), "report": Report()},
         {"Ready": ("False", "ImagePullBackOff")},
+    ),
+    "Lingma is being obtained": (
+        {"pod": pod(gateway_runs=False, bootstrapping=True), "report": Report()},
+        {"Ready": ("False", "Bootstrapping"), "Progressing": ("True", "Bootstrapping")},
+    ),
+    "Lingma cannot be obtained": (
+        {"pod": pod(gateway_runs=False, fault=Fault("BootstrapFailed", "m")), "report": Report()},
+        {"Ready": ("False", "BootstrapFailed"), "Progressing": ("False", "BootstrapFailed")},
+    ),
+    "a login under way": (
+        {"session": NOT_SET, "report": logged_out(LoginReason.LOGIN_IN_PROGRESS)},
+        {
+            "Ready": ("False", "LoginInProgress"),
+            "LoggedIn": ("False", "LoginInProgress"),
+            "Progressing": ("True", "LoginInProgress"),
+        },
+    ),
+    "a login that needs a person": (
+        {"session": NOT_SET, "report": logged_out(LoginReason.HUMAN_VERIFICATION_NEEDED)},
+        {"Ready": ("False", "HumanVerificationNeeded"), "Progressing": ("False", "UpToDate")},
+    ),
+    "a browser that cannot start is why nobody is logged in": (
+        {
+            "session": NOT_SET,
+            "report": logged_out(LoginReason.NO_SESSION),
+            "pod": pod(fault=Fault("ImagePullBackOff", "m")),
+        },
+        {"Ready": ("False", "ImagePullBackOff"), "LoggedIn": ("False", "NoSession")},
     ),
     "objects of a former account of that name": (
         {"waiting": ('Secret "a"',), "pod": None, "report": Report()},

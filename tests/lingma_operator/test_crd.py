@@ -67,4 +67,4 @@ def test_conditions_merge_by_type_so_that_two_writers_do_not_undo_each_other() -
 def test_messages_of_the_rules_name_the_field() -> None:
     messages = [rule["message"] for _, node in nodes(SCHEMA) for rule in node.get("x-kubernetes-validations", [])]
     assert messages
-    assert all(message.startswith(("metadata.name", "spec.gateway.env")) for message in messages)
+    assert all(message.startswith(("metadata.name", "spec.gateway.env", "spec.lingma.")) for message in messages)

@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from lingma_contract.derivation import derive, read_lines
-from lingma_contract.names import Credential
+from lingma_contract.names import Container, Credential
 from lingma_operator.account import LingmaAccount
 from lingma_operator.credentials import contents, session_hash
 from lingma_operator.manifests import children
-from lingma_operator.manifests.pod import NoLingma
+from lingma_operator.manifests.container import ImageMissing
 from lingma_operator.manifests.statefulset import stateful_set
 from lingma_operator.objects import CHILDREN, Kind, Obj, controller_of, kind_of, stamp
 from lingma_operator.settings import Settings
@@ -72,6 +72,24 @@ def test_an_account_with_everything_set_is_rendered_whole() -> None:
     check_golden("full", children(full, by, contents([b"m" * 32, b"p" * 32], full.identity.uid), None))
 
 
+LOGIN: dict[str, Any] = {
+    "browser": {"secretRef": {"name": "person", "passwordKey": "word"}, "resources": {"limits": {"memory": "2Gi"}}},
+    "personalTokenSecretRef": {"name": "tokens", "key": "alice"},
+    "accessKeySecretRef": {"name": "keys"},
+    "dedicatedDomainUrl": "https://lingma.corp.example:8443",
+}
+BOOTSTRAP: dict[str, Any] = {"vsixUrl": "https://plugins.example/lingma.vsix", "sha256": "a" * 64}
+
+
+def with_login(**environment: str) -> Settings:
+    return settings(LINGMA_LOGIN_IMAGE="example.com/login:1", **environment)
+
+
+def test_an_account_that_logs_in_by_itself_and_obtains_lingma_is_rendered_whole() -> None:
+    of = account("carol", login=LOGIN, lingma={"bootstrap": BOOTSTRAP})
+    check_golden("login", children(of, with_login(), contents([b"m" * 32], of.identity.uid), None))
+
+
 def test_every_object_belongs_to_the_account_and_says_what_it_was_made_from() -> None:
     objects = desired(account())
     assert tuple(kind_of(child) for child in objects) == CHILDREN
@@ -115,9 +133,9 @@ def test_a_restart_of_the_gateway_never_costs_lingma_its_life() -> None:
     assert "startupProbe" not in container(spec, "gateway")
 
 
-@pytest.mark.parametrize("name", ["restore", "lingma", "gateway"])
-def test_every_container_passes_restricted_pod_security(name: str) -> None:
-    spec = pod(account())
+@pytest.mark.parametrize("name", list(Container))
+def test_every_container_passes_restricted_pod_security(name: Container) -> None:
+    spec = pod(account(login=LOGIN, lingma={"bootstrap": BOOTSTRAP}), with_login())
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert container(spec, name)["securityContext"] == {
@@ -138,8 +156,85 @@ def test_the_program_is_the_accounts_own_else_the_simulator_else_the_operators()
 
 
 def test_without_an_image_the_error_says_where_to_set_one() -> None:
-    with pytest.raises(NoLingma, match=r"spec\.lingma\.image"):
+    with pytest.raises(ImageMissing, match=r"spec\.lingma\.image"):
         pod(account(), settings(LINGMA_SIMULATOR=""))
+
+
+def test_a_lingma_that_is_obtained_runs_from_where_it_was_put() -> None:
+    spec = pod(account(lingma={"bootstrap": BOOTSTRAP}), settings(LINGMA_SIMULATOR=""))
+    # After restore, which makes the folders that it needs.
+    assert [item["name"] for item in spec["initContainers"]] == ["restore", "bootstrap", "lingma"]
+    lingma, bootstrap = container(spec, "lingma"), container(spec, "bootstrap")
+    assert (lingma["image"], lingma["command"]) == ("example.com/gateway:1", ["/lingma/program/Lingma"])
+    assert bootstrap["command"][-2:] == ["--to", "/lingma/program"]
+    assert bootstrap["terminationMessagePolicy"] == "FallbackToLogsOnError"
+    assert "restartPolicy" not in bootstrap
+    own = pod(account(lingma={"bootstrap": BOOTSTRAP, "image": "glibc:1"}))
+    assert container(own, "lingma")["image"] == "glibc:1"
+
+
+def test_what_obtains_lingma_knows_the_proxy_and_no_setting_else() -> None:
+    by = settings(LINGMA_GATEWAY_ENV='{"HTTPS_PROXY": "http://proxy:3128", "API_KEYS": "sk-secret"}')
+    variables = environment(container(pod(account(lingma={"bootstrap": BOOTSTRAP}), by), "bootstrap"))
+    assert variables == {"HTTPS_PROXY": "http://proxy:3128", "HOME": "/lingma/home", "TMPDIR": "/lingma/tmp"}
+
+
+def test_the_browser_is_a_container_of_its_own_for_accounts_that_ask_for_it() -> None:
+    assert [item["name"] for item in pod(account(), with_login())["containers"]] == ["gateway"]
+    spec = pod(account(login=LOGIN), with_login())
+    assert [item["name"] for item in spec["containers"]] == ["gateway", "login"]
+    assert container(spec, "login")["image"] == "example.com/login:1"
+    port = environment(container(spec, "login"))["LOGIN_BROWSER_PORT"]
+    assert port == environment(container(spec, "gateway"))["LOGIN_BROWSER_PORT"] == "8319"
+    assert "ports" not in container(spec, "login")
+
+
+def test_the_browser_holds_the_user_name_and_password_and_nothing_else() -> None:
+    spec = pod(account(login=LOGIN, sessionSecretRef={"name": "s"}), with_login())
+    volumes = {volume["name"]: volume for volume in spec["volumes"]}
+    mounted = {mount["name"] for mount in container(spec, "login")["volumeMounts"]}
+    assert mounted == {"login", "scratch"}
+    assert volumes["login"]["secret"]["secretName"] == "person"
+    assert [item["key"] for item in volumes["login"]["secret"]["items"]] == ["username", "word"]
+    assert "emptyDir" in volumes["scratch"]
+    for name in ("restore", "lingma", "gateway"):
+        assert not {"login", "scratch"} & {mount["name"] for mount in container(spec, name)["volumeMounts"]}
+
+
+def test_of_the_gateways_settings_the_browser_gets_those_about_browsers() -> None:
+    by = with_login(LINGMA_GATEWAY_ENV='{"LOGIN_FORM_HOSTS": "corp.example", "API_KEYS": "sk-secret"}')
+    of = account(login=LOGIN, gateway={"env": {"LOGIN_BROWSER_NO_SANDBOX": "false", "https_proxy": "http://p"}})
+    variables = environment(container(pod(of, by), "login"))
+    assert variables["LOGIN_FORM_HOSTS"] == "corp.example"
+    assert variables["LOGIN_BROWSER_NO_SANDBOX"] == "false"
+    assert variables["https_proxy"] == "http://p"
+    assert variables["DEDICATED_DOMAIN_URL"] == "https://lingma.corp.example:8443"
+    assert not {name for name in variables if "KEY" in name or name.startswith("LINGMA_ACCOUNT")}
+    assert environment(container(pod(account(login=LOGIN), by), "login"))["LOGIN_BROWSER_NO_SANDBOX"] == "true"
+
+
+def test_tokens_and_keys_are_files_of_the_gateway_alone() -> None:
+    spec = pod(account(login=LOGIN), with_login())
+    variables = environment(container(spec, "gateway"))
+    assert variables["LINGMA_PERSONAL_TOKEN_FILE"] == "/var/run/lingma/personal-token/token"
+    assert variables["LINGMA_ACCESS_KEY_FILE"] == "/var/run/lingma/access-key/access-key-id"
+    assert variables["LINGMA_SECRET_KEY_FILE"] == "/var/run/lingma/access-key/access-key-secret"
+    mounts = {mount["name"]: mount for mount in container(spec, "gateway")["volumeMounts"]}
+    assert mounts["personal-token"]["readOnly"] and mounts["access-key"]["readOnly"]
+    for name in ("restore", "lingma", "login"):
+        assert not {"personal-token", "access-key"} & {m["name"] for m in container(spec, name)["volumeMounts"]}
+        assert "LINGMA_PERSONAL_TOKEN_FILE" not in environment(container(spec, name))
+
+
+def test_a_missing_login_secret_does_not_keep_the_pod_from_starting() -> None:
+    volumes = {volume["name"]: volume for volume in pod(account(login=LOGIN), with_login())["volumes"]}
+    assert all(volumes[name]["secret"]["optional"] for name in ("personal-token", "access-key", "login"))
+
+
+def test_without_an_image_of_the_browser_the_error_says_where_to_set_one() -> None:
+    with pytest.raises(ImageMissing, match=r"image\.login\.repository") as caught:
+        pod(account(login=LOGIN))
+    assert caught.value.reason == "LoginImageMissing"
 
 
 def test_lingma_sees_neither_credentials_nor_the_bundle() -> None:
@@ -197,6 +292,22 @@ def test_clients_port_is_for_the_router_alone() -> None:
     assert rule["from"] == [
         {"namespaceSelector": {"matchLabels": release}, "podSelector": {"matchLabels": {"app": "router"}}}
     ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "ports"),
+    [
+        ({}, [80, 443]),
+        ({"login": {"dedicatedDomainUrl": "https://lingma.corp.example"}}, [80, 443]),
+        ({"login": {"dedicatedDomainUrl": "https://lingma.corp.example:8443/x"}}, [80, 443, 8443]),
+        ({"lingma": {"bootstrap": {**BOOTSTRAP, "vsixUrl": "http://mirror.team.svc:8080/x"}}}, [80, 443, 8080]),
+        ({"login": {"dedicatedDomainUrl": "https://lingma.corp.example:99999"}}, [80, 443]),
+    ],
+)
+def test_out_go_the_ports_of_the_web_and_those_that_the_spec_names(spec: Obj, ports: list[int]) -> None:
+    objects = children(account(**spec), settings(), contents([b"m" * 32], "u"), None)
+    (policy,) = (child for child in objects if kind_of(child) is Kind.NETWORK_POLICY)
+    assert [port["port"] for port in policy["spec"]["egress"][1]["ports"]] == ports
 
 
 def test_the_gateway_gets_the_accounts_credentials_current_and_previous() -> None:

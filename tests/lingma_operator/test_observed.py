@@ -39,6 +39,12 @@ def test_no_reference_is_an_account_that_waits_for_a_login() -> None:
     assert look_at_session(None, "team", None).finding is SessionFinding.NOT_SET
 
 
+def test_without_a_session_secret_the_sentence_knows_other_ways_to_log_in() -> None:
+    found = look_at_session(None, "team", None, other_ways=True)
+    assert found.finding is SessionFinding.NOT_SET
+    assert found.message.endswith("the account logs in by spec.login")
+
+
 def test_a_missing_secret_is_named_with_the_key_that_it_needs() -> None:
     assert look(None) == Session(
         SessionFinding.SECRET_NOT_FOUND,
@@ -124,6 +130,52 @@ def test_a_crashing_container_comes_with_the_command_that_shows_why() -> None:
 
 def test_a_starting_container_is_no_fault() -> None:
     assert look_at_pod(waiting("PodInitializing")).fault is None
+
+
+SUM_FAULT = "read 50 of 300 MB\nlingma-gateway: the archive's SHA-256 is b, not a: nothing was installed\n"
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"state": {"terminated": {"exitCode": 1, "message": SUM_FAULT}}},
+        {
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"exitCode": 1, "message": SUM_FAULT}},
+        },
+        {"state": {"running": {}}, "lastState": {"terminated": {"exitCode": 1, "message": SUM_FAULT}}},
+    ],
+)
+def test_a_lingma_that_cannot_be_obtained_is_told_in_the_last_words_of_who_tried(status: Obj) -> None:
+    body = pod_body(runs=False)
+    body["status"]["initContainerStatuses"] = [{"name": "restore", "state": {}}, {"name": "bootstrap", **status}]
+    assert look_at_pod(body).fault == Fault(
+        "BootstrapFailed",
+        "Lingma cannot be obtained by spec.lingma.bootstrap: the archive's SHA-256 is b, not a: nothing was installed",
+    )
+
+
+def test_one_that_said_nothing_is_told_by_how_it_ended() -> None:
+    body = pod_body(runs=False)
+    killed = {"exitCode": 137, "reason": "OOMKilled"}
+    body["status"]["initContainerStatuses"] = [{"name": "bootstrap", "state": {"terminated": killed}}]
+    fault = look_at_pod(body).fault
+    assert fault is not None
+    assert fault.message.endswith("the container ended with status 137 (OOMKilled)")
+
+
+def test_a_bootstrap_that_runs_or_is_done_is_no_fault() -> None:
+    body = pod_body(runs=False)
+    body["status"]["initContainerStatuses"] = [{"name": "bootstrap", "state": {"running": {}}}]
+    seen = look_at_pod(body)
+    assert (seen.fault, seen.bootstrapping) == (None, True)
+    done = {
+        "state": {"terminated": {"exitCode": 0}},
+        "lastState": {"terminated": {"exitCode": 1, "message": SUM_FAULT}},
+    }
+    body["status"]["initContainerStatuses"] = [{"name": "bootstrap", **done}]
+    seen = look_at_pod(body)
+    assert (seen.fault, seen.bootstrapping) == (None, False)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """One request through the router."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from io import BytesIO
@@ -350,6 +351,18 @@ async def test_nothing_but_the_apis_is_forwarded(one: World, path: str) -> None:
         assert (await answer.json())["error"]["code"] == "not_found"
     async with one.client.head(one.url + "/api/hello") as answer:
         assert answer.status == 404
+    assert one.gateways["alice"].received == []
+
+
+@pytest.mark.parametrize(
+    "head", ["GET /v1/models b c HTTP/1.1\r\nHost: h", "GET /v1/models HTTP/1.1\r\nHost: h\r\ncontent-length: -1"]
+)
+async def test_what_is_no_http_is_400_in_form(one: World, head: str) -> None:
+    async with connected(one.router.client_port, f"{head}\r\n\r\n") as reader:
+        answered, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    assert b" 400 " in answered.splitlines()[0]
+    assert json.loads(body)["error"]["type"] == "invalid_request_error"
+    assert json.loads(body)["request_id"].encode() in answered
     assert one.gateways["alice"].received == []
 
 

@@ -29,7 +29,7 @@ def test_every_form_and_variant_of_a_call_is_on_the_page(name: str) -> None:
 
 def test_the_directives_on_the_page_are_known() -> None:
     lines = re.findall(r"^\| `@sim ([^`]+)`", PAGE, re.MULTILINE)
-    assert len(lines) == 19
+    assert len(lines) == 20
     for line in lines:
         example = (
             line.replace("NAME[=VALUE]", "no-answer")

@@ -108,8 +108,13 @@ async def test_patience_for_acks_may_be_short(tmp_path: Path) -> None:
         assert "no response from client" in log_of(tmp_path)
 
 
+def an_image(work_dir: Path) -> str:
+    (work_dir / "a b.png").write_bytes(b"png")
+    return (work_dir / "a b.png").as_uri()
+
+
 async def test_an_uploaded_image_is_told_by_a_push(tmp_path: Path) -> None:
-    upload = {"imageUri": "file:///tmp/a.png", "requestId": "i1"}
+    upload = {"imageUri": an_image(tmp_path), "requestId": "i1"}
     async with talking(tmp_path) as (_, it):
         assert (await it.result("image/upload", upload))["result"] == {"success": True}
         [told] = await it.until("image/uploadResultNotification")
@@ -118,8 +123,18 @@ async def test_an_uploaded_image_is_told_by_a_push(tmp_path: Path) -> None:
         assert (await it.result("image/upload", {"requestId": "i1"}))["result"] == {"success": False}
 
 
+@pytest.mark.parametrize("uri", ["/etc/hostname", "file:///etc/hostname", "../outside.png", "missing.png", "empty.png"])
+async def test_what_is_no_file_of_the_work_directory_is_not_uploaded(tmp_path: Path, uri: str) -> None:
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path.parent / "outside.png").write_bytes(b"png")
+    where = uri if uri.startswith(("/", "file:")) else str(tmp_path / uri)
+    async with talking(tmp_path) as (_, it):
+        answer = await it.result("image/upload", {"imageUri": where, "requestId": "i1"})
+        assert (answer["errorCode"], answer["result"]) == ("400", {"success": False})
+
+
 async def test_an_upload_may_fail_at_once_later_or_silently(tmp_path: Path) -> None:
-    upload = {"imageUri": "file:///tmp/a.png", "requestId": "i1"}
+    upload = {"imageUri": an_image(tmp_path), "requestId": "i1"}
     async with talking(tmp_path) as (simulator, it):
         simulator.faults.set(chosen("image-upload=refused"))
         assert (await it.result("image/upload", upload))["errorCode"] == "400"

@@ -30,6 +30,11 @@ def test_recall_numbers_the_earlier_questions_one_a_line() -> None:
     assert told("@sim recall") == "1. first / line\n2. second"
 
 
+def test_the_addresses_of_the_images_of_the_question_are_told() -> None:
+    assert told("@sim images") == "(none)"
+    assert told("@sim images", Facts("alice", (), "", None, ("https://a", "https://b"))) == "https://a\nhttps://b"
+
+
 def test_recall_of_a_new_session_is_nothing() -> None:
     assert told("@sim recall", Facts("alice", (), "", None)) == "(nothing)"
 

@@ -65,8 +65,8 @@ def test_requests_keep_the_tool_calls_and_ids_of_the_history(recorded: Recorded)
     ]
     text = str(chat(recorded, messages=messages)["choices"])
     assert "Now" in text
-    assert "[tool_call call_1] read" in text
-    assert "[tool_result call_1]" in text
+    assert '<tool_call id="call_1">' in text
+    assert '<tool_response id="call_1" name="read">' in text
     assert "the file" in text
 
 
@@ -125,6 +125,21 @@ def test_upstream_a_session_that_nobody_continues_is_deleted(recorded: Recorded)
     chat(recorded, messages=[{"role": "user", "content": "@sim fail 500 no"}])
     chat(recorded)  # its answer came after what was sent before it
     assert recorded.sent("chat/deleteSessionById")[0]["params"]["sessionId"]
+
+
+def test_session_reuse_sends_the_last_user_text_as_a_reply_in_the_session(recorded: Recorded) -> None:
+    messages = [{"role": "user", "content": "parity, first"}]
+    answer = recorded.client.post(CHAT, json={"messages": messages}).json()["choices"][0]["message"]
+    messages += [{"role": "assistant", "content": answer["content"]}, {"role": "user", "content": "parity, second"}]
+    response = recorded.client.post(CHAT, json={"messages": messages})
+    assert recorded.program.wait_for("access", request_id=response.headers["x-request-id"])["session"] == "hit"
+    first, second = (
+        next(ask["params"] for ask in recorded.sent("chat/ask") if ask["params"]["questionText"] == text)
+        for text in ("parity, first", "parity, second")
+    )
+    assert (first["isReply"], first["sessionId"]) == (False, "")
+    assert second["isReply"] is True
+    assert second["sessionId"]
 
 
 def test_usage_is_lingmas_own_count_where_its_log_has_one(recorded: Recorded) -> None:

@@ -4,6 +4,7 @@ The form is in a cross-origin iframe (the page is on `localhost`, the form on `1
 has loaded, its nonce is used once, and it can ask for a person in several ways.
 """
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -51,6 +52,8 @@ class LoginPage:
     """The callback reaches a Lingma that does not log in."""
     reinit_ms: int = 400
     submitted: list[tuple[str, str]] = field(default_factory=list)
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    """Something was submitted."""
     nonces: set[str] = field(default_factory=set)
     status: int = 1
     calls: list[str] = field(default_factory=list)
@@ -85,6 +88,7 @@ class LoginPage:
     async def submit(self, request: web.Request) -> web.Response:
         username, password = await request.json()
         self.submitted.append((username, password))
+        self.reached.set()
         if (username, password) != (USERNAME, PASSWORD):
             return web.json_response({"error": "账号或密码错误"})
         if self.after == "slider":

@@ -50,7 +50,7 @@ app.kubernetes.io/component: {{ . }}
 {{- end }}
 {{- end -}}
 
-{{/* An image reference. Arguments: root, name ("gateway" or "operator"). */}}
+{{/* An image reference. Arguments: root, name ("gateway", "operator" or "login"). */}}
 {{- define "lingma.image" -}}
 {{- $image := index .root.Values.image .name -}}
 {{- if not $image.repository -}}

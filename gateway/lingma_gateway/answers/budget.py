@@ -12,6 +12,8 @@ class TokenBudget:
     The estimate counts a word at its first letter, so that an answer ends before a word rather than in it.
     """
 
+    __slots__ = ("_limit", "_meters", "exceeded")
+
     def __init__(self, limit: int | None) -> None:
         """None: there is no limit, and it only counts."""
         self._limit = limit

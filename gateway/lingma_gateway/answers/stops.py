@@ -10,6 +10,8 @@ class StopSequences:
     first. So it does not matter how the text was cut.
     """
 
+    __slots__ = ("_held", "_longest", "_sequences", "hit")
+
     def __init__(self, sequences: Sequence[str]) -> None:
         self._sequences = sequences
         self._longest = max(map(len, sequences), default=0)

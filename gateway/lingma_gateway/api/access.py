@@ -19,7 +19,7 @@ from lingma_contract.errors import Dialect, dialect_of
 from lingma_contract.jsonlog import event
 from lingma_contract.names import Header
 from lingma_gateway.api.accounting import count
-from lingma_gateway.errors import GatewayError, NoReadyAccount
+from lingma_gateway.errors import GatewayError, NoReadyAccount, UpgradeRequired
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.services import Services
 from lingma_gateway.sharing import Claim
@@ -65,6 +65,8 @@ class Access:
     """Code of the error that was answered, or that broke the answer off."""
     status: int | None = None
     started_at: float = field(default_factory=time.perf_counter)
+    send: Send | None = None
+    """The server's own, past every layer between: those look at the beginning of an answer, not at its parts."""
 
 
 def access_of(request: Request) -> Access:
@@ -103,6 +105,7 @@ class AccessLog:
             requestid.accept(headers.get(Header.REQUEST_ID)),
             dialect_of(scope["path"], headers.get("anthropic-version")),
         )
+        access.send = send
         scope[_KEY] = access
 
         async def send_tagged(message: Message) -> None:
@@ -112,6 +115,9 @@ class AccessLog:
             await send(message)
 
         try:
+            if headers.get("upgrade", "").lower() == "websocket":
+                # At once, before a key is looked at: on this status Codex goes on over HTTP at once.
+                raise UpgradeRequired("WebSockets are not spoken here; send the request over HTTP")
             await self._app(scope, receive, send_tagged)
         except GatewayError as error:
             await self._answer(error, access, send_tagged)

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -90,7 +90,7 @@ def router(services: Services) -> APIRouter:
     @routes.post("/smoke")
     async def smoke(request: Request) -> JSONResponse:
         instance = _instance(services, request)
-        report = await services.smoke.run(_target(services, instance))
+        report = await services.smoke.run(_target(services, instance, request.query_params))
         return _json({"instance": instance.name, **report})
 
     return routes
@@ -266,7 +266,10 @@ async def _models_raw(instance: Instance) -> dict[str, Any]:
     }
 
 
-def _target(services: Services, instance: Instance) -> Target:
+def _target(services: Services, instance: Instance, given: Mapping[str, str]) -> Target:
+    with_tools = given.get("tools", "false")
+    if with_tools not in ("true", "false"):
+        raise InvalidRequest("tools must be true or false", param="tools")
     if instance.port is None:
         raise NoReadyAccount(f"account {instance.name} is not connected to Lingma", retry_after_s=5)
 
@@ -284,8 +287,9 @@ def _target(services: Services, instance: Instance) -> Target:
         port=instance.port,
         workspace=instance.workspace,
         work_dir=instance.settings.work_dir,
-        model=services.settings.default_model,
+        model=given.get("model") or services.settings.default_model,
         locale=services.settings.locale,
+        with_tools=with_tools == "true",
         slots=slots,
         used=used,
     )

@@ -63,7 +63,7 @@ class Encoded:
         async with aclosing(self._run) as produced:
             async for events in produced:
                 finished = isinstance(events[-1], Finished)
-                if data := b"".join(map(encode, events)):
+                if data := encode(events[0]) if len(events) == 1 else b"".join(map(encode, events)):
                     yield data
         if not finished:
             # Several clients act on a stream that ends early but cleanly as if it were whole.
@@ -167,6 +167,13 @@ class Reply(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _write(self, send: Send, data: bytes) -> None:
+        if self._begun and not self._ended and not self._writing.locked():
+            # As nearly always: past the lock, which costs as much as the rest, and past the layers of the framework.
+            self._last_write = time.monotonic()
+            await (self._access.send or send)(
+                {"type": "http.response.body", "body": data, "more_body": self._streaming}
+            )
+            return
         async with self._writing:
             if self._ended:
                 return  # a comment that waited behind the end

@@ -5,11 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.routing import Match
-from starlette.types import Scope
 
 from lingma_contract.ids import Kind
 from lingma_gateway.api.access import access_of
@@ -18,7 +14,7 @@ from lingma_gateway.dialects.openai_responses import kept
 from lingma_gateway.dialects.openai_responses.answer import BodyEncoder, Envelope, StreamEncoder
 from lingma_gateway.dialects.openai_responses.reading import Json
 from lingma_gateway.dialects.openai_responses.request import ResponsesRequest, parse
-from lingma_gateway.errors import GatewayError, InvalidRequest, NotFound, PreviousResponseNotFound, UpgradeRequired
+from lingma_gateway.errors import GatewayError, InvalidRequest, NotFound, PreviousResponseNotFound
 from lingma_gateway.events import Finished
 from lingma_gateway.services import Services
 from lingma_gateway.sessions.responsefile import Lost, StoredResponse, StoreUnavailable
@@ -43,24 +39,9 @@ def router(services: Services) -> APIRouter:
     )
     routes = APIRouter()
     for prefix in ("/v1/responses", "/responses"):
-        routes.routes.append(_HandshakeRoute(prefix, _handshake, methods=["GET"], include_in_schema=False))
         for method, path, route in table:
             routes.add_api_route(prefix + path, route, methods=[method], include_in_schema=prefix.startswith("/v1"))
     return routes
-
-
-class _HandshakeRoute(APIRoute):
-    """A path for WebSocket handshakes alone: for any other request it is as if it were not there."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if Headers(scope=scope).get("upgrade", "").lower() != "websocket":
-            return Match.NONE, {}
-        return super().matches(scope)
-
-
-async def _handshake(request: Request) -> Response:
-    """Refused at once, before the key is looked at: on this status Codex goes on over HTTP at once."""
-    raise UpgradeRequired("WebSockets are not spoken here; send the request over HTTP")
 
 
 class _Asking:
@@ -139,10 +120,11 @@ class _Stored:
 
     async def retrieve(self, request: Request) -> Response:
         """A stored response."""
+        found = await self._find(request)
         if request.query_params.get("stream", "false").lower() not in ("false", "0", ""):
             message = "stream must be false: only a response that runs in the background could be streamed again"
             raise InvalidRequest(message, param="stream")
-        return Response((await self._find(request)).body, media_type=_JSON)
+        return Response(found.body, media_type=_JSON)
 
     async def delete(self, request: Request) -> Response:
         """Remove a stored response."""
@@ -157,8 +139,8 @@ class _Stored:
 
     async def input_items(self, request: Request) -> Response:
         """The items that a stored response was asked with."""
-        listing = kept.Listing.parse(request.query_params)
-        return Response(kept.listed((await self._find(request)).items, listing), media_type=_JSON)
+        found = await self._find(request)
+        return Response(kept.listed(found.items, kept.Listing.parse(request.query_params)), media_type=_JSON)
 
     async def cancel(self, request: Request) -> Response:
         """Nothing runs in the background, so there is nothing to cancel."""

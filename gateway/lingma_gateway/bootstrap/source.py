@@ -1,4 +1,7 @@
-"""The plugin archive as an open file, from disk or by HTTPS, once its SHA-256 is known to be the expected one."""
+"""The plugin archive as an open file, from disk or by HTTPS, once its SHA-256 is known to be the expected one.
+
+By HTTP only from this machine or from a Service of the cluster: such names lead nowhere else.
+"""
 
 import gzip
 import hashlib
@@ -66,7 +69,7 @@ def refusal(url: str) -> str | None:
         return "the address names no host"
     if parts.username is not None or parts.password is not None:
         return "the address holds a user name or password, which would show in the list of processes"
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts)):
+    if parts.scheme == "https" or (parts.scheme == "http" and (_is_loopback(parts) or _is_service(parts))):
         return None
     return f"{parts.scheme}://{parts.hostname} is not https"
 
@@ -76,6 +79,11 @@ def _is_loopback(parts: SplitResult) -> bool:
         return ipaddress.ip_address(parts.hostname or "").is_loopback
     except ValueError:
         return False
+
+
+def _is_service(parts: SplitResult) -> bool:
+    """A Service of the cluster, by its DNS name."""
+    return (parts.hostname or "").endswith((".svc", ".svc.cluster.local"))
 
 
 def shown(url: str) -> str:

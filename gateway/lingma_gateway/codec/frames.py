@@ -4,6 +4,8 @@ Lingma sends such frames inside WebSocket text messages; several may stand in on
 (protocol page, section 0). N counts bytes, not characters.
 """
 
+import re
+
 MAX_HEADER_BYTES = 4096
 """A header is some 25 bytes; a longer one is a stream that is not framed at all."""
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -11,6 +13,8 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 
 _END = b"\r\n\r\n"
 _LENGTH = b"content-length"
+_USUAL = re.compile(rb"Content-Length: ([0-9]{1,9})\r\n\r\n")
+"""What every header seen so far is: one look takes it, where others are read line by line."""
 
 
 class FrameError(ValueError):
@@ -26,14 +30,16 @@ class FrameDecoder:
     """Collects bytes and gives back bodies, however the frames were split or joined."""
 
     def __init__(self, max_body_bytes: int = MAX_BODY_BYTES) -> None:
-        self._buffer = bytearray()
-        self._needed: int | None = None
+        self._held = bytearray()
+        """A frame that has begun and not ended."""
+        self._wanted = 0
+        """Bytes of that frame, as soon as its header says so."""
         self._max_body_bytes = max_body_bytes
 
     @property
     def pending(self) -> bool:
         """Whether a frame has begun and not ended."""
-        return self._needed is not None or bool(self._buffer)
+        return bool(self._held)
 
     def feed(self, data: bytes) -> list[bytes]:
         """The bodies that `data` completes.
@@ -41,39 +47,56 @@ class FrameDecoder:
         Raises:
             FrameError: a header without a usable Content-Length, or more bytes than the limits allow.
         """
-        self._buffer += data
+        if self._held:
+            self._held += data
+            if len(self._held) < self._wanted:
+                return []
+            data = bytes(self._held)
+            self._held.clear()
+        start, size = 0, len(data)
+        usual = _USUAL.match(data)
+        if usual is not None and usual.end() + int(usual[1]) == size <= self._max_body_bytes:
+            return [data[usual.end() :]]  # one whole frame, as nearly every message is
         bodies: list[bytes] = []
-        while (body := self._next()) is not None:
-            bodies.append(body)
+        while start < size:
+            bounds = self._bounds(data, start)
+            if bounds is None:
+                self._held += data[start:]
+                break
+            begin, start = bounds
+            bodies.append(data[begin:start])
         return bodies
 
-    def _next(self) -> bytes | None:
-        if self._needed is None:
-            end = self._buffer.find(_END)
+    def _bounds(self, data: bytes, start: int) -> tuple[int, int] | None:
+        """Where the body of the frame at `start` begins and ends; None as long as it is not all there."""
+        usual = _USUAL.match(data, start)
+        if usual is not None:
+            begin, length = usual.end(), int(usual[1])
+        else:
+            end = data.find(_END, start)
             # The last three bytes may already belong to the end that is being waited for.
-            if (end if end >= 0 else len(self._buffer) - len(_END) + 1) > MAX_HEADER_BYTES:
+            if (end if end >= 0 else len(data) - len(_END) + 1) - start > MAX_HEADER_BYTES:
                 raise FrameError(f"no end of a frame's header within {MAX_HEADER_BYTES} bytes")
             if end < 0:
+                self._wanted = 0
                 return None
-            self._needed = _content_length(bytes(self._buffer[:end]), self._max_body_bytes)
-            del self._buffer[: end + len(_END)]
-        if len(self._buffer) < self._needed:
+            begin, length = end + len(_END), _content_length(data[start:end])
+        if length > self._max_body_bytes:
+            raise FrameError(f"a frame of {length} bytes exceeds the limit of {self._max_body_bytes}")
+        finish = begin + length
+        if finish > len(data):
+            self._wanted = finish - start
             return None
-        body = bytes(self._buffer[: self._needed])
-        del self._buffer[: self._needed]
-        self._needed = None
-        return body
+        return begin, finish
 
 
-def _content_length(header: bytes, limit: int) -> int:
+def _content_length(header: bytes) -> int:
+    """A header's Content-Length, which may stand among other fields, in any case."""
     for line in header.split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.strip().lower() == _LENGTH:
             digits = value.strip()
             if not digits.isdigit():
                 raise FrameError("a frame's Content-Length is no number")
-            length = int(digits)
-            if length > limit:
-                raise FrameError(f"a frame of {length} bytes exceeds the limit of {limit}")
-            return length
+            return int(digits)
     raise FrameError("a frame's header has no Content-Length")

@@ -1,8 +1,8 @@
 """JSON-RPC 2.0 messages. Ids are integers or strings; `"7"` and `7` name the same request, a bool names none."""
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 INVALID_REQUEST = -32600
@@ -20,8 +20,7 @@ class MessageError(ValueError):
         self.id = id
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A request (`id` is set: the peer waits for an answer) or a notification (`id` is None)."""
 
     id: Id | None
@@ -29,20 +28,41 @@ class Call:
     params: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     id: Id
     result: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Error:
+class Error(msgspec.Struct, frozen=True):
     id: Id | None
     code: int
     message: str
 
 
 Message = Call | Result | Error
+
+
+class KnownCall(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A call of a form that is known beforehand, so that only the fields that are needed are read.
+
+    Subclasses name them: `method` as a Literal, `params` as a Struct.
+    """
+
+    id: int | None = None
+
+
+class KnownCalls:
+    """Reads the calls of one form."""
+
+    def __init__(self, form: type[KnownCall]) -> None:
+        self._decode = msgspec.json.Decoder(form).decode
+
+    def read(self, body: bytes) -> KnownCall | None:
+        """The call in one frame; None for whatever has not the form, which `parse` understands or refuses."""
+        try:
+            return self._decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
 
 
 def correlation(id: Id) -> str:
@@ -114,6 +134,11 @@ def encode_call(method: str, params: dict[str, Any], id: Id | None = None) -> by
 def encode_result(id: Id, result: Any) -> bytes:
     """The answer to the peer's request `id`."""
     return orjson.dumps({"jsonrpc": "2.0", "id": id, "result": result})
+
+
+def encode_acknowledgement(id: int) -> bytes:
+    """The answer to the peer's request `id` that says nothing: there is one for each token of an answer."""
+    return b'{"jsonrpc":"2.0","id":%d,"result":{}}' % id
 
 
 def encode_error(id: Id, code: int, message: str) -> bytes:

@@ -6,15 +6,15 @@ Each id is in one state on each side, and `TRANSITIONS` is all that can happen t
 push may carry the id of a request of ours.
 """
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, assert_never
 
+import msgspec
+
 from lingma_gateway.codec import jsonrpc
 from lingma_gateway.codec.frames import FrameDecoder, encode_frame
-from lingma_gateway.codec.jsonrpc import Id
+from lingma_gateway.codec.jsonrpc import Id, KnownCall, KnownCalls
 
 
 class IdState(Enum):
@@ -59,8 +59,7 @@ class LocalProtocolError(Exception):
     """We did what the protocol does not allow, such as answering what nobody asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(msgspec.Struct, frozen=True):
     """Lingma calls. With an id it waits for an answer, and stalls without one (protocol page: high confidence)."""
 
     id: Id | None
@@ -68,8 +67,14 @@ class Push:
     params: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Heard(msgspec.Struct, frozen=True):
+    """Lingma calls, in a form that is known beforehand, and is answered already: `answer` are the bytes to send."""
+
+    call: KnownCall
+    answer: bytes | None
+
+
+class Reply(msgspec.Struct, frozen=True):
     """The answer to a pending request of ours."""
 
     id: int
@@ -77,8 +82,7 @@ class Reply:
     result: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """The error to a pending request of ours."""
 
     id: int
@@ -87,32 +91,32 @@ class Refusal:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stray:
+class Stray(msgspec.Struct, frozen=True):
     """An answer to nothing that is pending: late, repeated, or never asked for."""
 
     id: Id | None
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
+class Malformed(msgspec.Struct, frozen=True):
     """A frame that holds no JSON-RPC message. The session goes on. With an id it is owed a refusal."""
 
     reason: str
     id: Id | None = None
 
 
-Inbound = Push | Reply | Refusal | Stray | Malformed
+Inbound = Push | Heard | Reply | Refusal | Stray | Malformed
 
 
 class RpcSession:
     """Ids count from 1. A request stays pending until its answer arrives or `forget` drops it."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: type[KnownCall] | None = None) -> None:
+        """With `known` the pushes of this form are answered here, where they need no answer but that they came."""
         self._decoder = FrameDecoder()
+        self._read_known = _nothing if known is None else KnownCalls(known).read
         self._last_id = 0
         self._pending: dict[str, tuple[int, str]] = {}
-        self._owed: Counter[str] = Counter()
+        self._owed: dict[str, int] = {}
 
     @property
     def pending(self) -> int:
@@ -122,7 +126,7 @@ class RpcSession:
     @property
     def owed(self) -> int:
         """How many pushes we have not answered."""
-        return self._owed.total()
+        return sum(self._owed.values())
 
     def request(self, method: str, params: dict[str, Any]) -> tuple[int, bytes]:
         """The id and the bytes of a new request."""
@@ -170,17 +174,22 @@ class RpcSession:
         Raises:
             FrameError: the stream is not framed; the connection is of no more use.
         """
-        return [self._interpret(body) for body in self._decoder.feed(data)]
+        return list(map(self._interpret, self._decoder.feed(data)))
 
     def _settle(self, id: Id, step: Step) -> None:
         key = jsonrpc.correlation(id)
-        state = IdState.OWED if self._owed[key] else IdState.FREE
+        owed = self._owed.pop(key, 0)
+        state = IdState.OWED if owed else IdState.FREE
         if (state, step) not in TRANSITIONS:
             raise LocalProtocolError(f"{step.value}, but nothing is owed for id {key[:40]}")
-        self._owed[key] -= 1
-        self._owed += Counter()  # drops what is at zero
+        if owed > 1:
+            self._owed[key] = owed - 1
 
     def _interpret(self, body: bytes) -> Inbound:
+        call = self._read_known(body)
+        if call is not None:
+            answer = None if call.id is None else encode_frame(jsonrpc.encode_acknowledgement(call.id))
+            return Heard(call, answer)
         try:
             message = jsonrpc.parse(body)
         except jsonrpc.MessageError as error:
@@ -201,4 +210,9 @@ class RpcSession:
 
     def _owe(self, id: Id | None) -> None:
         if id is not None:
-            self._owed[jsonrpc.correlation(id)] += 1
+            key = jsonrpc.correlation(id)
+            self._owed[key] = self._owed.get(key, 0) + 1
+
+
+def _nothing(_body: bytes) -> KnownCall | None:
+    return None

@@ -9,13 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from lingma_contract import jsonlog
 from lingma_gateway.commands import CommandFailed
 from lingma_gateway.lingma import infofile
 from lingma_gateway.sessions import files
-from lingma_gateway.smoke.runner import SmokeRunner, Target
+from lingma_gateway.smoke.runner import TOOLS_BUDGET_S, SmokeRunner, Target
 
 STANDARD_STREAM = "-"
 _DIFFERS = 3
@@ -38,7 +38,10 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="with --url: holds the admin token")
     parser.add_argument("--instance", metavar="NAME", help="with --url: which Lingma, where the gateway has several")
-    parser.add_argument("--model", default=_MODEL, help=f"without --url: the model that is asked ({_MODEL})")
+    parser.add_argument("--model", metavar="KEY", help=f"which model is asked ({_MODEL}, or the gateway's default)")
+    parser.add_argument(
+        "--tools", action="store_true", help="also try 22 tools in each grammar: 20 to 40 questions, up to five minutes"
+    )
     parser.set_defaults(run=_smoke)
 
 
@@ -68,9 +71,10 @@ def _asked(options: argparse.Namespace) -> dict[str, Any]:
     token = options.token_file.expanduser().read_text().split()
     if len(token) < 1:
         raise CommandFailed(f"{options.token_file} is empty")
-    query = f"?instance={quote(options.instance, safe='')}" if options.instance is not None else ""
-    path = options.url.path.rstrip("/") + "/internal/smoke" + query
-    connection = _connection(options.url)
+    given = {"instance": options.instance, "model": options.model, "tools": "true" if options.tools else None}
+    query = urlencode({name: value for name, value in given.items() if value is not None})
+    path = f"{options.url.path.rstrip('/')}/internal/smoke" + (f"?{query}" if query else "")
+    connection = _connection(options.url, _TIMEOUT_S + (TOOLS_BUDGET_S if options.tools else 0.0))
     try:
         connection.request("POST", path, headers={"Authorization": f"Bearer {token[0]}", "Content-Length": "0"})
         response = connection.getresponse()
@@ -89,12 +93,12 @@ def _asked(options: argparse.Namespace) -> dict[str, Any]:
     return report
 
 
-def _connection(url: SplitResult) -> http.client.HTTPConnection:
+def _connection(url: SplitResult, timeout_s: float) -> http.client.HTTPConnection:
     assert url.hostname is not None
     if url.scheme == "https":
         context = ssl.create_default_context()
-        return http.client.HTTPSConnection(url.hostname, url.port, timeout=_TIMEOUT_S, context=context)
-    return http.client.HTTPConnection(url.hostname, url.port, timeout=_TIMEOUT_S)
+        return http.client.HTTPSConnection(url.hostname, url.port, timeout=timeout_s, context=context)
+    return http.client.HTTPConnection(url.hostname, url.port, timeout=timeout_s)
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -119,7 +123,13 @@ def _checked(options: argparse.Namespace) -> dict[str, Any]:
     else:
         port = options.port
     with tempfile.TemporaryDirectory(prefix="lingma-smoke-") as workspace:
-        target = Target(port=port, workspace=Path(workspace), work_dir=work_dir, model=options.model)
+        target = Target(
+            port=port,
+            workspace=Path(workspace),
+            work_dir=work_dir,
+            model=options.model or _MODEL,
+            with_tools=options.tools,
+        )
         return asyncio.run(SmokeRunner().run(target))
 
 

@@ -23,11 +23,11 @@ Fields = Mapping[str, Treatment]
 
 
 def ignored(request: Mapping[str, Any], fields: Fields) -> Iterator[str]:
-    """Names of the fields of `request` that are IGNORED or unknown, and not empty. Objects are looked into."""
+    """Names of the fields of `request` that are IGNORED or unknown, and ask for something. Objects are looked into."""
     objects = {name.partition(".")[0] for name in fields if "." in name and "[]" not in name}
     for name, value in request.items():
-        if value is None or value == []:
-            continue
+        if value is None or value is False or value in ([], {}):
+            continue  # it asks for nothing
         if name in objects and name not in fields and isinstance(value, Mapping):
             inner = {f"{name}.{key}": each for key, each in value.items()}
             yield from ignored(inner, fields)

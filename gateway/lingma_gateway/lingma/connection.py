@@ -6,83 +6,48 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
-
 from lingma_contract.jsonlog import event
 from lingma_contract.masking import without_secrets
 from lingma_gateway.codec.frames import MAX_BODY_BYTES, FrameError
 from lingma_gateway.codec.jsonrpc import INVALID_REQUEST, Id
-from lingma_gateway.codec.session import Inbound, Malformed, Push, Refusal, Reply, RpcSession, Stray
-from lingma_gateway.errors import GatewayError, UpstreamLost, UpstreamRefused, UpstreamTimeout
-from lingma_gateway.lingma import calls, refusals, updates
+from lingma_gateway.codec.session import Heard, Malformed, Push, Refusal, Reply, RpcSession, Stray
+from lingma_gateway.errors import UpstreamLost, UpstreamRefused, UpstreamTimeout
+from lingma_gateway.lingma import calls, updates
+from lingma_gateway.lingma.pushes import TurnPushes
 from lingma_gateway.lingma.toolanswers import ToolAnswers
-from lingma_gateway.toolpolicy import DENY_ALL
+from lingma_gateway.lingma.websocket import SocketClosed, connect
+
+__all__ = ["Connection", "TurnPushes", "open_connection"]
 
 log = logging.getLogger(__name__)
 
-Pushed = tuple[str, dict[str, Any]]
 PushListener = Callable[[str, dict[str, Any]], None]
 
-_CONNECT_TIMEOUT_S = 5.0
-_QUIET = logging.getLogger(f"{__name__}.frames")
-_QUIET.setLevel(logging.WARNING)  # at `debug` the library logs what goes over the wire: prompts, answers and tokens
-
-
-class TurnPushes:
-    """The pushes that belong to one request of ours."""
-
-    def __init__(self, tools: ToolAnswers | None = None) -> None:
-        """Without `tools` each tool of Lingma's is denied."""
-        self.tools = tools or ToolAnswers(DENY_ALL)
-        self._queue: asyncio.Queue[Pushed | GatewayError] = asyncio.Queue()
-        self.asked: int | None = None
-        """Id of the `chat/ask`, where it was sent as a request."""
-
-    def put(self, item: Pushed | GatewayError) -> None:
-        """Never waits: how fast a client reads its answer must not hold up the acknowledgement of pushes."""
-        self._queue.put_nowait(item)
-
-    def asked_with(self, reply: "asyncio.Future[Any]") -> None:
-        """Lingma replied to the ask: the turn ends if it refused."""
-        error = reply.exception()
-        refused = refusals.in_reply(reply.result()) if error is None else error
-        if isinstance(refused, GatewayError):
-            self.put(refused)
-
-    def arrived(self) -> list[Pushed]:
-        """The pushes that are here and that nobody has taken; none is waited for."""
-        items = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
-        return [item for item in items if isinstance(item, tuple)]
-
-    async def next(self, timeout_s: float, waited_for: str) -> Pushed:
-        """The next push.
-
-        Raises:
-            UpstreamTimeout: nothing came within `timeout_s` seconds.
-            GatewayError: the connection was lost, or the call itself was refused.
-        """
-        try:
-            async with asyncio.timeout(timeout_s):
-                item = await self._queue.get()
-        except TimeoutError as error:
-            raise UpstreamTimeout(f"Lingma sent no {waited_for} within {timeout_s:g} seconds") from error
-        if isinstance(item, GatewayError):
-            raise item
-        return item
+_ACKNOWLEDGE_EVERY_S = 0.001
+"""Shortest time between two writes that only acknowledge text of answers: under load many leave in one."""
+_LOST = "the connection to Lingma is lost"
 
 
 class Connection:
-    """Made by `open_connection`, which also runs its reader. All methods belong to one event loop."""
+    """Made by `open_connection`. All methods belong to one event loop."""
 
-    def __init__(self, socket: ClientConnection, rpc_timeout_s: float, on_push: PushListener) -> None:
-        self._socket = socket
+    def __init__(self, rpc_timeout_s: float, on_push: PushListener, *, whole: bool = False) -> None:
+        """`whole`: every push comes with all its params, as those need it who look at what Lingma sends."""
         self._rpc_timeout_s = rpc_timeout_s
         self._on_push = on_push
-        self._session = RpcSession()
+        self._session = RpcSession(None if whole else updates.Spoken)
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self._turns: dict[str, TurnPushes] = {}
         self._lost: UpstreamLost | None = None
+        self._loop = asyncio.get_running_loop()
+        self._unsent: list[bytes] = []
+        """Answers to pushes, as messages."""
+        self._urgent = False
+        """Whether one of them must not wait."""
+        self._sent_at = 0.0
+        self._sending: asyncio.TimerHandle | None = None
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        """Done when it is lost."""
         self.finished_turns = 0
         self.server: Any = None
         """What Lingma answered to `initialize`."""
@@ -149,47 +114,86 @@ class Connection:
     @contextmanager
     def turn(self, request_id: str, tools: ToolAnswers | None = None) -> Iterator[TurnPushes]:
         """Collects the pushes of `request_id` until the block ends. Without `tools` each tool of Lingma's is denied."""
-        pushes = TurnPushes(tools)
+        pushes = TurnPushes(tools=tools)
         self._turns[request_id] = pushes
         if self._lost is not None:
-            pushes.put(self._lost)
+            pushes.fail(self._lost)
         try:
             yield pushes
         finally:
+            pushes.close()
             del self._turns[request_id]
             if pushes.asked is not None:
                 self._replies.pop(pushes.asked, None)
                 self._session.forget(pushes.asked)
+
+    async def open(self, port: int) -> None:
+        """Connect to the Lingma on loopback at `port`.
+
+        Raises:
+            UpstreamLost: nothing listens there, or it is no WebSocket.
+        """
+        try:
+            self._socket = await connect(port, MAX_BODY_BYTES, self._received, self._closed)
+        except SocketClosed as error:
+            raise UpstreamLost(f"no Lingma answers on port {port}") from error
+
+    async def close(self) -> None:
+        """End it; whatever still waits fails."""
+        await self._socket.close()
 
     async def _send(self, data: bytes) -> None:
         if self._lost is not None:
             # The socket may still be open, after bytes that were no frames; nobody reads from it any more.
             raise self._lost
         try:
-            await self._socket.send(data, text=True)
-        except ConnectionClosed as error:
-            raise UpstreamLost("the connection to Lingma is lost") from error
+            await self._socket.send(data)
+        except SocketClosed as error:
+            raise UpstreamLost(_LOST) from error
 
-    async def read_until_lost(self) -> None:
-        """Handle what arrives until the connection ends; then fail whatever still waits, at once."""
+    def _received(self, messages: list[bytes]) -> None:
+        """All messages of one read: what they push about one turn is one batch, and what they are owed one write."""
         try:
-            async for data in self._frames():
-                for inbound in self._session.receive(data):
-                    await self._handle(inbound)
-        except (ConnectionClosed, FrameError, UpstreamLost) as error:
-            event(log, "lingma_connection_lost", level=logging.WARNING, reason=str(error)[:200])
-        finally:
-            self._fail(UpstreamLost("the connection to Lingma was lost"))
+            for message in messages:
+                found = self._session.receive(message)
+                for inbound in found:
+                    if isinstance(inbound, Heard):
+                        self._hear(inbound, len(message) // len(found))
+                    else:
+                        self._handle(inbound, len(message) // len(found))
+        except FrameError as error:
+            self._socket.stop_reading()
+            self._closed(str(error))
+        else:
+            self._answer_in_time()
 
-    async def _frames(self) -> AsyncIterator[bytes]:
-        while True:
-            data = await self._socket.recv(decode=False)
-            yield data if isinstance(data, bytes) else data.encode()
+    def _closed(self, reason: str) -> None:
+        """Fail whatever still waits, at once."""
+        if self._lost is not None:
+            return
+        event(log, "lingma_connection_lost", level=logging.WARNING, reason=reason[:200])
+        self._lost = UpstreamLost("the connection to Lingma was lost")
+        for reply in self._replies.values():
+            if not reply.done():
+                reply.set_exception(self._lost)
+        for turn in self._turns.values():
+            turn.fail(self._lost)
+        if self._sending is not None:
+            self._sending.cancel()
+        self.ended.set_result(None)
 
-    async def _handle(self, inbound: Inbound) -> None:
+    def _hear(self, heard: Heard, size: int) -> None:
+        call = heard.call
+        assert isinstance(call, updates.Spoken)
+        if heard.answer is not None:
+            self._unsent.append(heard.answer)
+        if (turn := self._turns.get(call.params.request_id)) is not None:
+            turn.put(call, size)
+
+    def _handle(self, inbound: Push | Reply | Refusal | Stray | Malformed, size: int) -> None:
         match inbound:
             case Push():
-                await self._handle_push(inbound)
+                self._handle_push(inbound, size)
             case Reply(id, _, result):
                 if (reply := self._replies.get(id)) is not None and not reply.done():
                     reply.set_result(result)
@@ -202,20 +206,20 @@ class Connection:
             case Malformed(reason, id):
                 event(log, "lingma_malformed_message", level=logging.WARNING, reason=reason)
                 if id is not None:
-                    await self._send(self._session.refuse(id, INVALID_REQUEST, reason))
+                    self._answer(self._session.refuse(id, INVALID_REQUEST, reason))
 
-    async def _handle_push(self, push: Push) -> None:
+    def _handle_push(self, push: Push, size: int) -> None:
         request_id = self._request_id(push)
         turn = self._turns.get(request_id) if isinstance(request_id, str) else None
         if push.id is not None:
-            await self._acknowledge(push.id, push, ours=turn is not None)
+            self._acknowledge(push.id, push, ours=turn is not None)
         if turn is not None:
             self.finished_turns += push.method == updates.FINISH
-            turn.put((push.method, push.params))
+            turn.put((push.method, push.params), size)
             approved = turn.tools.approval(push.method, push.params)
             if approved is not None:
                 approval = calls.approval(push.params, str(request_id), approved=approved)
-                await self.tell("tool/call/approve", approval)
+                self._tell_at_once("tool/call/approve", approval)
         elif request_id is None:
             self._on_push(push.method, push.params)
 
@@ -227,26 +231,52 @@ class Connection:
             return next(knowing, None)
         return request_id
 
-    async def _acknowledge(self, id: Id, push: Push, *, ours: bool) -> None:
+    def _acknowledge(self, id: Id, push: Push, *, ours: bool) -> None:
         """Answer at once, whatever the method: an unanswered push stalls Lingma, and a refusal may end a turn."""
         if push.method != updates.INVOKE:
-            await self._send(self._session.answer(id, {}))
+            self._answer(self._session.answer(id, {}))
         elif not ours:
             # A call that belongs to another client of the same Lingma is that client's to answer.
             self._session.leave(id)
         elif push.params.get("async") is True:
-            await self._send(self._session.answer(id, {}))
-            await self.tell("tool/invokeResult", calls.denied_tool(push.params))
+            self._answer(self._session.answer(id, {}))
+            self._tell_at_once("tool/invokeResult", calls.denied_tool(push.params))
         else:
-            await self._send(self._session.answer(id, calls.denied_tool(push.params)))
+            self._answer(self._session.answer(id, calls.denied_tool(push.params)))
 
-    def _fail(self, error: UpstreamLost) -> None:
-        self._lost = error
-        for reply in self._replies.values():
-            if not reply.done():
-                reply.set_exception(error)
-        for turn in self._turns.values():
-            turn.put(error)
+    def _tell_at_once(self, method: str, params: dict[str, Any]) -> None:
+        id, data = self._session.request(method, params)
+        self._session.forget(id)
+        self._answer(data)
+
+    def _answer(self, data: bytes) -> None:
+        self._unsent.append(data)
+        self._urgent = True
+
+    def _answer_in_time(self) -> None:
+        """Send the answers of this read: at once, or with those of the next reads where many come within a moment.
+
+        A Lingma that tells its text push by push, each after the answer to the last, is held up by a millisecond at
+        most, and only where it has more than a thousand to tell in a second.
+        """
+        if not self._unsent:
+            return
+        now = self._loop.time()
+        if self._urgent or now - self._sent_at >= _ACKNOWLEDGE_EVERY_S:
+            self._send_answers()
+        elif self._sending is None:
+            self._sending = self._loop.call_later(_ACKNOWLEDGE_EVERY_S, self._send_answers)
+
+    def _send_answers(self) -> None:
+        if self._sending is not None:
+            self._sending.cancel()
+            self._sending = None
+        answers, self._unsent, self._urgent = self._unsent, [], False
+        self._sent_at = self._loop.time()
+        try:
+            self._socket.send_at_once(answers)
+        except SocketClosed as error:
+            self._closed(str(error))
 
 
 def _taken_note_of(reply: "asyncio.Future[Any]") -> None:
@@ -257,32 +287,18 @@ def _taken_note_of(reply: "asyncio.Future[Any]") -> None:
 
 @asynccontextmanager
 async def open_connection(
-    port: int, *, process_id: int | None, rpc_timeout_s: float, on_push: PushListener
-) -> AsyncIterator[tuple[Connection, "asyncio.Task[None]"]]:
-    """An initialized connection to the Lingma on loopback at `port`, and the task that ends when it is lost.
+    port: int, *, process_id: int | None, rpc_timeout_s: float, on_push: PushListener, whole: bool = False
+) -> AsyncIterator[tuple[Connection, "asyncio.Future[None]"]]:
+    """An initialized connection to the Lingma on loopback at `port`, and the future that is done when it is lost.
 
     Raises:
         UpstreamLost: nothing listens there, or it is no WebSocket.
         UpstreamError: `initialize` failed.
     """
-    try:
-        socket = await connect(
-            f"ws://127.0.0.1:{port}/",
-            open_timeout=_CONNECT_TIMEOUT_S,
-            close_timeout=1.0,
-            ping_interval=None,  # Lingma's own `ping` is the heartbeat
-            max_size=MAX_BODY_BYTES,
-            compression=None,
-            proxy=None,
-            logger=_QUIET,
-        )
-    except (OSError, TimeoutError, WebSocketException) as error:
-        raise UpstreamLost(f"no Lingma answers on port {port}") from error
-    connection = Connection(socket, rpc_timeout_s, on_push)
-    reader = asyncio.create_task(connection.read_until_lost(), name=f"lingma-reader-{port}")
+    connection = Connection(rpc_timeout_s, on_push, whole=whole)
+    await connection.open(port)
     try:
         connection.server = await connection.request("initialize", calls.initialize(process_id))
-        yield connection, reader
+        yield connection, connection.ended
     finally:
-        await socket.close()
-        await reader
+        await connection.close()

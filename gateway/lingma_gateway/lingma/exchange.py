@@ -13,7 +13,7 @@ from lingma_gateway.lingma import calls, updates
 from lingma_gateway.lingma.connection import Connection, TurnPushes
 from lingma_gateway.lingma.thinking import Piece
 from lingma_gateway.lingma.toolanswers import ToolAnswers
-from lingma_gateway.lingma.updates import Anew, AnswerReader
+from lingma_gateway.lingma.updates import Anew, AnswerReader, Pushed, Spoken
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,8 @@ class Manner:
 
 class Exchange:
     """Made by `exchange`, which stops Lingma where the answer was not read to its end."""
+
+    __slots__ = ("_connection", "_manner", "_overheard", "_pushes", "_reader", "_stopped", "request_id")
 
     def __init__(
         self,
@@ -61,21 +63,41 @@ class Exchange:
         return self._reader.finished
 
     async def pieces(self) -> AsyncGenerator[list[Piece] | Anew, None]:
-        """The answer as it comes, until its end. What it says beside the answer goes to `overheard`; of a tool, with an
-        empty list, so that it can be told at once.
+        """The answer as it comes, until its end; what came together is one list. What Lingma says beside the answer
+        goes to `overheard`; after what it says of a tool comes an empty list, so that it can be shown in its place.
 
         Raises:
             GatewayError: it was refused, broke off, or fell silent.
         """
         timeout_s, waited_for = self._manner.first_event_timeout_s, "answer"
         while not self._reader.finished:
-            method, params = await self._pushes.next(timeout_s, waited_for)
+            pushed = await self._pushes.batch(timeout_s, waited_for)
             timeout_s, waited_for = self._manner.idle_timeout_s, "more of its answer"
-            if method in updates.TOOL_METHODS or method == updates.STEP:
-                self._overheard(method, params)
-            produced = self._reader.read(method, params)
-            if produced or method in updates.TOOL_METHODS:
-                yield produced
+            pieces: list[Piece] = []
+            try:
+                for each in pushed:
+                    produced = self._reader.hear(each) if isinstance(each, Spoken) else self._read(*each)
+                    if isinstance(produced, Anew) or _is_about_tool(each):
+                        if pieces:
+                            yield pieces
+                        pieces = []
+                        yield produced
+                    else:
+                        pieces += produced
+                    if self._reader.finished:
+                        break
+            except GatewayError:
+                # What came before the refusal was said all the same.
+                if pieces:
+                    yield pieces
+                raise
+            if pieces:
+                yield pieces
+
+    def _read(self, method: str, params: dict[str, Any]) -> list[Piece] | Anew:
+        if method in updates.BESIDE:
+            self._overheard(method, params)
+        return self._reader.read(method, params)
 
     async def stop(self) -> None:
         """Tell Lingma to stop, once, without letting a lost connection hide why."""
@@ -98,14 +120,23 @@ class Exchange:
         try:
             async with asyncio.timeout(CLEANUP_TIMEOUT_S):
                 while not self._reader.finished:
-                    self._reader.read(*await self._pushes.next(CLEANUP_TIMEOUT_S, "end of its answer"))
+                    pushed = await self._pushes.next(CLEANUP_TIMEOUT_S, "end of its answer")
+                    if not isinstance(pushed, Spoken):
+                        self._reader.read(*pushed)
         except (GatewayError, TimeoutError) as error:
             event(log, "lingma_not_settled", level=logging.DEBUG, error=type(error).__name__)
 
     def observe_rest(self) -> None:
         """Learn the session's id from what came in the meantime: a turn may end before its first push was read."""
-        for _, params in self._pushes.arrived():
-            self._reader.observe(params)
+        for pushed in self._pushes.arrived():
+            if isinstance(pushed, Spoken):
+                self._reader.hear(pushed)
+            else:
+                self._reader.observe(pushed[1])
+
+
+def _is_about_tool(pushed: Pushed) -> bool:
+    return not isinstance(pushed, Spoken) and pushed[0] in updates.TOOL_METHODS
 
 
 @asynccontextmanager

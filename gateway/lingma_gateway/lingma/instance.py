@@ -14,9 +14,10 @@ from typing import Any
 from lingma_contract.health import InstanceHealth, State
 from lingma_contract.jsonlog import event
 from lingma_gateway.errors import NoReadyAccount, UpstreamError, UpstreamLost, UpstreamRefused, UpstreamTimeout
-from lingma_gateway.lingma import infofile, login, models, states, updates
+from lingma_gateway.lingma import images, infofile, login, models, states, updates
 from lingma_gateway.lingma.backoff import Backoff
 from lingma_gateway.lingma.connection import Connection, open_connection
+from lingma_gateway.lingma.images import Uploads
 from lingma_gateway.lingma.process import LingmaProcess
 from lingma_gateway.lingma.states import Cause
 from lingma_gateway.login import token
@@ -82,6 +83,7 @@ class Instance:
         self._restart_wanted = False
         self._unanswered_pings = 0
         self._unconnected_since: float | None = clock()
+        self.uploads = Uploads(settings.work_dir / STATE_DIR / "images")
         self._logged_in_as: Any = None
         self.epoch = 0
         """Of the sessions that this Lingma holds: a new connection or another login ends all that were before it."""
@@ -168,6 +170,7 @@ class Instance:
     async def run(self) -> None:
         """Stay connected until cancelled. Every failure is tried again; none is the end."""
         backoff = self._backoff()
+        self.uploads.clear()
         self._enter(Cause.RUN)
         try:
             while True:
@@ -252,7 +255,7 @@ class Instance:
         pid = os.getpid() if self._process is not None and self._process.pid is not None else None
         async with open_connection(
             info.port, process_id=pid, rpc_timeout_s=self.settings.rpc_timeout_s, on_push=self._pushed
-        ) as (connection, reader):
+        ) as (connection, lost):
             self._restart_wanted = False
             self._unanswered_pings = 0
             self._unconnected_since = None
@@ -264,8 +267,8 @@ class Instance:
                 if self._process is None:
                     backoff.reset()
                 ready_at = self._clock()
-                while not reader.done():
-                    await self._heartbeat(connection, reader)
+                while not lost.done():
+                    await self._heartbeat(connection, lost)
                     if self._mute and self._process is not None:
                         raise UpstreamTimeout("Lingma does not answer")
                 if connection.finished_turns or self._clock() - ready_at >= _STABLE_S:
@@ -273,16 +276,15 @@ class Instance:
             finally:
                 await self._authenticator.stop()
 
-    async def _heartbeat(self, connection: Connection, reader: "asyncio.Task[None]") -> None:
+    async def _heartbeat(self, connection: Connection, lost: "asyncio.Future[None]") -> None:
         """One interval: ping, then look at the login again if it is time or something was pushed."""
         recheck = asyncio.create_task(self._recheck.wait())
         try:
-            await asyncio.wait(
-                {reader, recheck}, timeout=self.settings.ping_interval_s, return_when=asyncio.FIRST_COMPLETED
-            )
+            watched: set[asyncio.Future[Any]] = {lost, recheck}
+            await asyncio.wait(watched, timeout=self.settings.ping_interval_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             recheck.cancel()
-        if reader.done():
+        if lost.done():
             return
         self._recheck.clear()
         if await self._ping(connection):
@@ -343,6 +345,8 @@ class Instance:
     def _pushed(self, method: str, params: dict[str, Any]) -> None:
         if method in (updates.REPORT, token.TOKEN_UPDATE):
             self._recheck.set()
+        elif method == images.UPLOADED:
+            self.uploads.told(params)
         elif method in updates.MODELS_CHANGED:
             self._models_at = None
             self._recheck.set()

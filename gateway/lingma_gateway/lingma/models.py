@@ -17,6 +17,7 @@ class Model:
     key: str
     display_name: str | None
     is_default: bool
+    sees_images: bool = False
 
 
 def parse(result: Any) -> tuple[Model, ...]:
@@ -30,7 +31,8 @@ def parse(result: Any) -> tuple[Model, ...]:
             key = item.get("key") if isinstance(item, dict) else None
             if isinstance(key, str) and key and key not in found:
                 name = item.get("displayName")
-                found[key] = Model(key, name if isinstance(name, str) and name else None, item.get("isDefault") is True)
+                name = name if isinstance(name, str) and name else None
+                found[key] = Model(key, name, item.get("isDefault") is True, item.get("isVl") is True)
     return tuple(found.values())
 
 

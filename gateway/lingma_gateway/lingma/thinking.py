@@ -19,6 +19,8 @@ Piece = tuple[PartKind, str]
 class ThinkingSplitter:
     """Splits text into answer and reasoning, however it is cut. Holds back only what may be part of a fence."""
 
+    __slots__ = ("_at_line_start", "_held", "_kind")
+
     def __init__(self) -> None:
         self._held = ""
         self._kind = PartKind.TEXT
@@ -27,7 +29,10 @@ class ThinkingSplitter:
     def feed(self, text: str) -> list[Piece]:
         """The pieces that `text` completes."""
         if not self._held and "`" not in text:
-            return self._take(text)
+            if not text:
+                return []
+            self._at_line_start = text[-1] == "\n"
+            return [(self._kind, text)]
         text, self._held = self._held + text, ""
         pieces: list[Piece] = []
         while text:

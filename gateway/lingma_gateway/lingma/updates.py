@@ -4,8 +4,11 @@ Facts are from the protocol page (push order, chat/answer, chat/think, chat/fini
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
+
+from lingma_gateway.codec.jsonrpc import KnownCall
 from lingma_gateway.events import PartKind
 from lingma_gateway.lingma import refusals
 from lingma_gateway.lingma.thinking import Piece, ThinkingSplitter
@@ -15,10 +18,34 @@ THINK = "chat/think"
 FINISH = "chat/finish"
 STEP = "chat/process_step_callback"
 TOOL_METHODS = ("tool/call/sync", "tool/invoke", "tool/call/approve", "tool/invokeResult")
+BESIDE = frozenset({STEP, *TOOL_METHODS})
+"""What Lingma does beside answering."""
 SYNC = "tool/call/sync"
 INVOKE = "tool/invoke"
 REPORT = "auth/report"
 MODELS_CHANGED = ("config/refreshModels", "model/refresh")
+
+
+class Words(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """The params of a push that says something of the answer, as far as anybody needs them."""
+
+    request_id: str
+    session_id: str = ""
+    text: str = ""
+    content: str = ""
+    """Where `text` is empty."""
+    overwrite: bool = False
+
+
+class Spoken(KnownCall, frozen=True, gc=False, kw_only=True):
+    """One piece of the answer, or of the reasoning beside it: there is one for each token."""
+
+    method: Literal["chat/answer", "chat/think"]
+    params: Words
+
+
+Pushed = Spoken | tuple[str, dict[str, Any]]
+"""What Lingma pushes in a turn: a piece in its usual form, or else method and params."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +58,8 @@ class Anew:
 class AnswerReader:
     """Reads the pushes of one ask, in order."""
 
+    __slots__ = ("_answer", "_thinking", "_thoughts", "finished", "session_id")
+
     def __init__(self, session_id: str = "") -> None:
         self._thinking = ThinkingSplitter()
         self._answer: list[str] = []
@@ -41,8 +70,21 @@ class AnswerReader:
         """Lingma's session as far as it is known."""
         self.finished = False
 
+    def hear(self, spoken: Spoken) -> list[Piece] | Anew:
+        """The pieces of a push in its usual form."""
+        words = spoken.params
+        if words.session_id:
+            self.session_id = words.session_id
+        if spoken.method == THINK:
+            return self._read_thought(words.text)
+        text = words.text or words.content
+        if words.overwrite:
+            return self._replace(text)
+        self._answer.append(text)
+        return self._thinking.feed(text)
+
     def read(self, method: str, params: dict[str, Any]) -> list[Piece] | Anew:
-        """The pieces of one push; `[]` for what says nothing about the answer.
+        """The pieces of any push; `[]` for what says nothing about the answer.
 
         Raises:
             GatewayError: the turn finished with an error; which, is decided in `refusals`.
@@ -50,7 +92,8 @@ class AnswerReader:
         self.observe(params)
         match method:
             case "chat/answer":
-                return self._read_answer(params)
+                text = _string(params, "text") or _string(params, "content")
+                return self._replace(text) if params.get("overwrite") is True else self._answered(text)
             case "chat/think":
                 return self._read_thought(_string(params, "text"))
             case "chat/finish":
@@ -70,10 +113,7 @@ class AnswerReader:
         self._thoughts.append(text)
         return [(PartKind.REASONING, text)]
 
-    def _read_answer(self, params: dict[str, Any]) -> list[Piece] | Anew:
-        text = _string(params, "text") or _string(params, "content")
-        if params.get("overwrite") is not True:
-            return self._answered(text)
+    def _replace(self, text: str) -> list[Piece] | Anew:
         told = "".join(self._answer)
         if text.startswith(told):
             return self._answered(text[len(told) :])

@@ -3,16 +3,15 @@
 A gateway that crashes in a loop would otherwise try a wrong password at each start until the account is locked.
 """
 
-import hashlib
 import json
 import logging
-import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lingma_contract.jsonlog import event
+from lingma_gateway.login.marks import SALT_BYTES, Marks, new_salt
 from lingma_gateway.login.plan import Attempt, Result, Way
 from lingma_gateway.sessions import files
 from lingma_gateway.sessions.captured import STATE_DIR
@@ -20,7 +19,6 @@ from lingma_gateway.sessions.captured import STATE_DIR
 log = logging.getLogger(__name__)
 
 _NAME = "login.json"
-_SALT_BYTES = 16
 
 
 class AttemptLog:
@@ -28,9 +26,8 @@ class AttemptLog:
 
     def __init__(self, work_dir: Path) -> None:
         self._path = work_dir / STATE_DIR / _NAME
-        self._marks: dict[tuple[str, ...], str] = {}
         stored = self._load()
-        self._salt = _salt(stored)
+        self._marks = Marks(_salt(stored))
         self._attempts = _attempts(stored)
 
     @property
@@ -39,12 +36,8 @@ class AttemptLog:
         return dict(self._attempts)
 
     def mark(self, credential: Sequence[str]) -> str:
-        """Tells a credential apart from others and cannot be turned back: slow to compute, with a salt of its own."""
-        key = tuple(credential)
-        if key not in self._marks:
-            text = json.dumps(key).encode()
-            self._marks[key] = hashlib.scrypt(text, salt=self._salt, n=2**14, r=8, p=1, dklen=16).hex()
-        return self._marks[key]
+        """Tells a credential apart from others and cannot be turned back."""
+        return self._marks.of(credential)
 
     def put(self, way: Way, attempt: Attempt) -> None:
         """Remember a try."""
@@ -69,7 +62,7 @@ class AttemptLog:
 
     def _store(self) -> None:
         attempts = {way.value: asdict(attempt) for way, attempt in self._attempts.items()}
-        content = json.dumps({"salt": self._salt.hex(), "attempts": attempts}).encode()
+        content = json.dumps({"salt": self._marks.salt.hex(), "attempts": attempts}).encode()
         try:
             files.private_folder(self._path.parent)
             files.replace(self._path, content)
@@ -83,7 +76,7 @@ def _salt(stored: dict[str, Any]) -> bytes:
         salt = bytes.fromhex(stored["salt"])
     except (KeyError, TypeError, ValueError):
         salt = b""
-    return salt if len(salt) == _SALT_BYTES else secrets.token_bytes(_SALT_BYTES)
+    return salt if len(salt) == SALT_BYTES else new_salt()
 
 
 def _attempts(stored: dict[str, Any]) -> dict[Way, Attempt]:

@@ -46,6 +46,8 @@ class LoginSettings:
     """Whether anything but the session bundle is tried."""
     max_retry: int = 3
     dedicated_domain: str = ""
+    organization_id: str = ""
+    """Of an account with several, which one `auth/login` is for."""
     refresh: RefreshPolicy = RefreshPolicy(enabled=False, before_s=0.0)
     token_wait_s: float = 20.0
     """From an accepted `auth/login` until `auth/status` must say so, in seconds."""
@@ -134,6 +136,8 @@ class Authenticator:
                 return Step(login)
             case Wait(login, until_s):
                 self._next_s = until_s
+                if credentials.awaited:
+                    asyncio.get_running_loop().call_later(plan.AWAITED_WAIT_S, changed)
                 return Step(login or reported)
             case Rest() | LookAtBundle():
                 return Step(reported)
@@ -172,6 +176,8 @@ class Authenticator:
             max_retry=self._settings.max_retry,
             dedicated_domain=bool(self._settings.dedicated_domain),
             running=self._running,
+            hindrance=credentials.missing,
+            awaited=credentials.awaited,
         )
 
     def _offers(self, credentials: Credentials) -> tuple[Offer, ...]:
@@ -248,7 +254,7 @@ class Authenticator:
                 logged_in=lambda: _logged_in(caller),
             )
             return await self._browser.log_in(errand)
-        result = await caller.request(token.LOGIN, token.login_params(way, credentials))
+        result = await caller.request(token.LOGIN, token.login_params(way, credentials, self._settings.organization_id))
         refused = token.refusal(result)
         return refused if refused is not None else await _until_logged_in(caller, self._settings.token_wait_s)
 

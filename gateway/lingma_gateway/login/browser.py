@@ -44,6 +44,8 @@ _STATUS_POLL_S = 1.0
 _STABLE_LOOKS = 3
 """Looks in a row that must find what was typed before it is submitted: the form re-initialises after it has loaded."""
 _ACTION_MS = 3000
+_CLICK_MS = 20_000
+"""More than for what may be done again: a click that ends in an error on a busy machine would cost the whole visit."""
 _SETTLE_SHARE = 0.25
 """Share of the time-out after which a page that is not known counts as one for a person."""
 _AT_ONCE = frozenset(
@@ -120,16 +122,25 @@ class ChromiumLogin:
             return Failed("a login by user name and password needs Chromium: there is none at LOGIN_BROWSER_PATH")
         async with self._one_at_a_time:
             try:
-                async with async_playwright() as playwright:
-                    browser = await self._launch(playwright)
-                    if isinstance(browser, Failed):
-                        return browser
-                    try:
-                        return await self._visit(browser, errand)
-                    finally:
-                        await browser.close()
+                playwright = await async_playwright().start()
+            except Exception as error:  # noqa: BLE001 - Playwright raises a bare one when its driver does not run
+                event(log, "login_driver_broken", level=logging.ERROR, error=type(error).__name__)
+                return Failed("the driver of the browser does not start: see the log")
+            try:
+                return await self._visited(playwright, errand)
             except Error as error:
                 return Failed(_what(error))
+            finally:
+                await playwright.stop()
+
+    async def _visited(self, playwright: "Playwright", errand: Errand) -> Outcome:
+        browser = await self._launch(playwright)
+        if isinstance(browser, Failed):
+            return browser
+        try:
+            return await self._visit(browser, errand)
+        finally:
+            await browser.close()
 
     async def _launch(self, playwright: "Playwright") -> "ChromiumBrowser | Failed":
         from playwright.async_api import Error
@@ -255,10 +266,12 @@ class _Visit:
             if self._stable_looks >= _STABLE_LOOKS:
                 # Before the click: one that ends in an error may still have been sent.
                 self._submitted = True
-                await form.click(pages.SUBMIT)
+                await form.click(pages.SUBMIT, timeout=_CLICK_MS)
         except Error as error:
             self._stable_looks = 0
-            event(log, "login_form_changed", level=logging.DEBUG, reason=_what(error))
+            name = "login_submission_unsure" if self._submitted else "login_form_changed"
+            level = logging.WARNING if self._submitted else logging.DEBUG
+            event(log, name, level=level, reason=_what(error))
 
     def _given_up(self) -> Outcome:
         limit = f"within {self._settings.timeout_s:g} s"

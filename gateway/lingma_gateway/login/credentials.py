@@ -15,13 +15,19 @@ class Credentials:
     personal_token: str = field(default="", repr=False)
     access_key: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
+    elsewhere: str = ""
+    """Stands for the user name and password that the container `login` holds: the mark changes when they do."""
+    missing: str = ""
+    """What keeps a configured way from being tried now, for a person."""
+    awaited: bool = False
+    """What is missing is likely to be there in a moment."""
 
     def of(self, way: Way) -> tuple[str, ...] | None:
         """What `way` uses; None where that is not complete."""
         parts = {
             Way.PERSONAL_TOKEN: (self.personal_token,),
             Way.ACCESS_KEY: (self.access_key, self.secret_key),
-            Way.BROWSER: (self.username, self.password),
+            Way.BROWSER: (self.elsewhere,) if self.elsewhere else (self.username, self.password),
         }[way]
         return parts if all(parts) else None
 

@@ -18,6 +18,8 @@ HUMAN_WAIT_S = 10 * MINUTE_S
 and ten minutes is what another project keeps between them (protocol page, section 4)."""
 _LONGEST_WAIT_S = 60 * MINUTE_S
 _FAILED_WAIT_S = 30.0
+AWAITED_WAIT_S = 1.0
+"""Between two looks at what is likely to be there in a moment."""
 
 CURABLE = frozenset({LoginReason.NO_SESSION, LoginReason.SESSION_EXPIRED, LoginReason.LOGIN_ERROR})
 """Reasons that a login can cure. The others are about the network, the address or the account."""
@@ -151,6 +153,10 @@ class Situation:
     """Tries that fail for reasons that may pass before ten minutes lie between two."""
     dedicated_domain: bool = False
     running: Way | None = None
+    hindrance: str = ""
+    """What keeps a configured way from being offered."""
+    awaited: bool = False
+    """The hindrance is likely to pass in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +201,8 @@ def decide(situation: Situation) -> Decision:
     for way in Way:
         if way in waits and waits[way] <= situation.now_s:
             return Try(way, situation.dedicated_domain, in_progress(way))
+    if situation.awaited:
+        return Wait(Login(LoginReason.LOGIN_IN_PROGRESS, situation.hindrance), situation.now_s + AWAITED_WAIT_S)
     finite = [ready_s for ready_s in waits.values() if ready_s != float("inf")]
     tried = [situation.attempts[way] for way in Way if way in waits]
     return Wait(_verdict(situation, tried), min(finite, default=None))
@@ -222,9 +230,11 @@ def _verdict(situation: Situation, tried: Sequence[Attempt]) -> Login | None:
         for attempt in tried:
             if attempt.result is result:
                 return Login(reason, attempt.message)
-    if not tried:
-        return None
-    return Login(situation.login.reason, f"{situation.login.message}; the last try failed: {tried[-1].message}")
+    if tried:
+        return Login(situation.login.reason, f"{situation.login.message}; the last try failed: {tried[-1].message}")
+    if situation.hindrance:
+        return Login(situation.login.reason, f"{situation.login.message}; {situation.hindrance}")
+    return None
 
 
 def in_progress(way: Way) -> Login:

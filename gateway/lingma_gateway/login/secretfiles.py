@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lingma_contract.jsonlog import event
 from lingma_gateway.login.credentials import Credentials
@@ -22,7 +23,7 @@ class ConfiguredCredentials:
         self._files = dict(files)
 
     def __call__(self) -> Credentials:
-        found = {name: text for name, path in self._files.items() if (text := _read(name, path))}
+        found: dict[str, Any] = {name: text for name, path in self._files.items() if (text := _read(name, path))}
         return replace(self._values, **found)
 
 

@@ -26,16 +26,20 @@ _URL_KEYS = ("loginUrl", "url", "login_url")
 """The first is of live captures (high); the others were accepted by the earlier gateway."""
 
 
-def login_params(way: Way, credentials: Credentials) -> dict[str, Any]:
+def login_params(way: Way, credentials: Credentials, organization_id: str = "") -> dict[str, Any]:
     """Params of `auth/login`; only the fields that the way uses, the others are empty by the server's own zero value.
+
+    `organization_id`: of an account with several, which one is meant (`orgId`: medium, that plugin's field).
 
     Raises:
         ValueError: the way does not go through `auth/login`.
     """
+    where = {"orgId": organization_id} if organization_id else {}
     if way is Way.PERSONAL_TOKEN:
-        return {"loginType": way.value, "personalToken": credentials.personal_token}
+        return {"loginType": way.value, "personalToken": credentials.personal_token, **where}
     if way is Way.ACCESS_KEY:
-        return {"loginType": way.value, "accessKey": credentials.access_key, "secretKey": credentials.secret_key}
+        keys = {"accessKey": credentials.access_key, "secretKey": credentials.secret_key}
+        return {"loginType": way.value, **keys, **where}
     raise ValueError("a browser does not log in by auth/login")
 
 

@@ -5,7 +5,7 @@ turns. A model that reads `[user]` before each message goes on with `[assistant]
 not where the earlier turns are a quotation. A lone message of the user goes as it is.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import assert_never
@@ -114,13 +114,3 @@ def _part_text(part: Part, wording: Wording) -> str:
 
 def _joined(*texts: str) -> str:
     return "\n\n".join(text for text in texts if text)
-
-
-def media_of(messages: Iterable[Message]) -> list[Media]:
-    """The media of messages in their order, those in results of tools too."""
-    found: list[Media] = []
-    for message in messages:
-        for part in message.parts:
-            content = part.content if isinstance(part, ToolResult) else (part,)
-            found += (each for each in content if isinstance(each, Media))
-    return found

@@ -63,8 +63,9 @@ async def _listen(
     deadline = heard.began + longest_s
     while heard.finish is None:
         left_s = max(0.01, deadline - time.monotonic())
-        method, params = await pushes.next(left_s, "end of the answer" if heard.methods else "answer")
-        heard.note(method, params, time.monotonic())
+        pushed = await pushes.next(left_s, "end of the answer" if heard.methods else "answer")
+        assert isinstance(pushed, tuple), "the connection of the self-check gives every push whole"
+        heard.note(*pushed, time.monotonic())
         if heard.stopped is None and heard.finish is None and stop_when(heard):
             await _stop(connection, request_id, heard)
             deadline = min(deadline, time.monotonic() + _STOP_TIMEOUT_S)
@@ -77,14 +78,14 @@ async def _ask(
     try:
         answer = await connection.request("chat/ask", params, longest_s)
     except UpstreamRefused as error:
-        pushes.put(error)
+        pushes.fail(error)
     except UpstreamError as error:
         # Never answered, as some sources say, or the connection is lost, which the pushes tell too.
         event(log, "smoke_ask_unanswered", level=logging.DEBUG, error=type(error).__name__)
     else:
         heard.acknowledged_s = time.monotonic() - heard.began
         if isinstance(answer, dict) and answer.get("isSuccess") is False:
-            pushes.put(UpstreamRefused(f"chat/ask was refused: {str(answer.get('errorMessage', ''))[:200]}"))
+            pushes.fail(UpstreamRefused(f"chat/ask was refused: {str(answer.get('errorMessage', ''))[:200]}"))
 
 
 async def _stop(connection: Connection, request_id: str, heard: Heard) -> None:

@@ -30,6 +30,7 @@ class Name(StrEnum):
     CANCEL = "cancel"
     REFRESH = "refresh"
     TOOL = "tool"
+    TOOLS = "tools"
 
 
 DOCUMENTED: Mapping[Name, str] = {
@@ -44,6 +45,7 @@ DOCUMENTED: Mapping[Name, str] = {
     Name.CANCEL: "chat/stop is acknowledged, then chat/finish has the reason cancelled, both within a second",
     Name.REFRESH: "a new connection begins with initialize and finds the same login",
     Name.TOOL: "in agent mode tool/call/sync or tool/invoke name a call by toolCallId",
+    Name.TOOLS: "nothing: how well a model calls tools that the prompt describes is to be found out",
 }
 
 

@@ -16,14 +16,18 @@ from lingma_gateway.errors import Conflict, NoReadyAccount, QueueFull, UpstreamE
 from lingma_gateway.events import Usage
 from lingma_gateway.lingma import calls, login, models, usagelog
 from lingma_gateway.lingma.connection import Connection, open_connection
-from lingma_gateway.smoke import judging
+from lingma_gateway.smoke import judging, toolcheck
 from lingma_gateway.smoke.heard import Heard
 from lingma_gateway.smoke.hearing import hear
 from lingma_gateway.smoke.report import Judgement, Name, Step, assemble, judged, names_in, not_tried
+from lingma_gateway.smoke.toolcheck import Again, Finding, Task
 from lingma_gateway.tokens import estimate
+from lingma_gateway.tools import Grammar
 
 BUDGET_S = 50.0
 """For the steps; what is left of the minute is for deleting the sessions that they made."""
+TOOLS_BUDGET_S = 300.0
+"""For the step with tools, if it is asked for: twenty questions, and one more for each mistake."""
 _CLEANUP_S = 4.0
 _STOPPING_S = 2.5
 """A turn that is too long is stopped; this is for waiting until it is."""
@@ -32,6 +36,8 @@ _RPC_TIMEOUT_S = 5.0
 _LOG_WAIT_S = 0.5
 """The log's token count may be written just after the end of a turn."""
 
+_TASK_S = 30.0
+"""For one task with tools, however often the model is asked."""
 _CHAT = "Reply with the single word: pong"
 _COUNT = "Count from 1 to 20, one number a line."
 _LONG = "Write a story of 2000 words about a lighthouse."
@@ -57,6 +63,8 @@ class Target:
     locale: str = "zh-CN"
     slots: Callable[[int], AbstractAsyncContextManager[None]] = no_slots
     """Takes slots for so many turns, as far as the account has them, until the block ends."""
+    with_tools: bool = False
+    """Also try how well the model calls tools."""
     used: Callable[[Usage, bool], None] = lambda usage, failed: None
     """Told of each turn: its tokens and whether it failed."""
 
@@ -86,6 +94,7 @@ class SmokeRunner:
 class _Check:
     target: Target
     began: float = field(default_factory=time.monotonic)
+    budget_s: float = BUDGET_S
     steps: list[Step] = field(default_factory=list)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     connection: Connection | None = None
@@ -111,11 +120,14 @@ class _Check:
             await self._step(Name.CANCEL, 8, self._cancel)
             await self._step(Name.REFRESH, 6, self._refresh)
             await self._step(Name.TOOL, 8, self._tool)
+            if self.target.with_tools:
+                self.budget_s += TOOLS_BUDGET_S
+                await self._step(Name.TOOLS, TOOLS_BUDGET_S, self._tools)
             await self._clean_up()
         return assemble(self.steps, time_of_day, _ms(time.monotonic() - self.began), self.names)
 
     async def _step(self, name: Name, longest_s: float, work: Callable[[float], Awaitable[Judgement]]) -> None:
-        left_s = BUDGET_S - (time.monotonic() - self.began)
+        left_s = self.budget_s - (time.monotonic() - self.began)
         began = time.monotonic()
         if (why := self._obstacle(name, left_s)) is not None:
             judgement = not_tried(why)
@@ -126,7 +138,7 @@ class _Check:
     def _obstacle(self, name: Name, left_s: float) -> str | None:
         """Why a step cannot be taken now."""
         if left_s < 1:
-            return "the minute was over"
+            return "the time was over"
         if name is not Name.INITIALIZE and self.connection is None:
             return "there is no connection"
         if name in (Name.INITIALIZE, Name.AUTH, Name.MODELS, Name.REFRESH):
@@ -175,7 +187,11 @@ class _Check:
 
     async def _open(self) -> Connection:
         opening = open_connection(
-            self.target.port, process_id=None, rpc_timeout_s=_RPC_TIMEOUT_S, on_push=lambda method, params: None
+            self.target.port,
+            process_id=None,
+            rpc_timeout_s=_RPC_TIMEOUT_S,
+            on_push=lambda method, params: None,
+            whole=True,
         )
         connection, _ = await self.stack.enter_async_context(opening)
         self.connection = connection
@@ -251,6 +267,29 @@ class _Check:
         async with self._slots(1):
             heard = await self._hear(params, longest_s, stop_when=lambda heard: bool(heard.tools))
         return judging.tool(heard)
+
+    async def _tools(self, longest_s: float) -> Judgement:
+        deadline = time.monotonic() + longest_s - _STOPPING_S
+        found: list[tuple[Grammar, Finding]] = []
+        for task in toolcheck.TASKS:
+            for grammar in Grammar:
+                left_s = deadline - time.monotonic()
+                if left_s < 1:
+                    break
+                async with self._slots(1):
+                    found.append((grammar, await self._done(task, grammar, min(_TASK_S, left_s))))
+        return toolcheck.judgement(self.model, found)
+
+    async def _done(self, task: Task, grammar: Grammar, longest_s: float) -> Finding:
+        deadline = time.monotonic() + longest_s
+        first = await self._hear(self._params(toolcheck.question(grammar, task), *task.directives()), longest_s)
+        verdict = task.judge(first.text, cut=not first.succeeded)
+        if not isinstance(verdict, Again):
+            return verdict
+        again = self._params(verdict.question) | {"sessionId": first.session_id, "isReply": True}
+        second = await self._hear(again, max(0.5, deadline - time.monotonic()))
+        bettered = task.judge(second.text, cut=not second.succeeded) in (Finding.VALID, Finding.REPAIRED)
+        return Finding.ASKED_AGAIN if bettered else Finding.LOST
 
     def _params(self, question: str, *directives: str) -> dict[str, Any]:
         """Params of an ask. A simulator is told what to do as well: it says in `initialize` that it is one."""

@@ -99,8 +99,6 @@ class Fences:
         self._run = 0
 
     def _end_line(self) -> None:
-        if self._run:
-            self._end_run()
         head, fence = self._head, self._fence
         if fence:
             closing = _CLOSING.fullmatch(head)

@@ -11,8 +11,6 @@ from lingma_gateway.tools.tags import Marks
 
 _OUTSIDE = re.compile(r"[\"'{}\[\]()<＜]")
 _INSIDE = {'"': re.compile(r'["\\<＜]'), "'": re.compile(r"['\\<＜]")}
-_DOUBTS = 8
-"""Closing markers inside strings that are remembered: more are not tried as the call's real end."""
 
 
 class End(Enum):
@@ -29,8 +27,8 @@ class End(Enum):
 class Body:
     text: str
     end: End
-    doubts: tuple[tuple[int, int], ...]
-    """Where closing markers stood that seemed to be inside strings: the strings may be broken instead."""
+    doubt: int | None
+    """Where the first closing marker ends that seemed to be inside a string: the string may be broken instead."""
 
 
 class Scanner:
@@ -42,7 +40,7 @@ class Scanner:
         self._length = 0
         self._depth = 0
         self._quote = ""
-        self._doubts: list[tuple[int, int]] = []
+        self._doubt: int | None = None
 
     def read(self, source: Source) -> Waiting[Body]:
         """Takes the body, which begins with an opening bracket. Each character is looked at once."""
@@ -56,7 +54,7 @@ class Scanner:
             yield
 
     def _body(self, end: End) -> Body:
-        return Body("".join(self._parts), end, tuple(self._doubts))
+        return Body("".join(self._parts), end, self._doubt)
 
     def _take(self, source: Source, position: int) -> None:
         taken = source.take_to(position)
@@ -73,33 +71,29 @@ class Scanner:
                 self._take(source, len(text))
                 return None
             mark, at = found.group(), found.start()
-            if mark in "<＜":
-                read = self._closers.read(text, at)
-                if read is COMING and not source.final:
-                    self._take(source, at)
-                    return None
-                if isinstance(read, tuple):
-                    position = read[1].start("end")
-                    if not self._quote:
-                        self._take(source, at)
-                        return End.CLOSED
-                    self._doubt(source, at, position)
-                    continue
-            elif mark == "\\":
-                if at + 1 == len(text):
-                    self._take(source, at)
-                    return None
-                position = at + 2
-                continue
-            elif self._bracket(mark):
-                self._take(source, at + 1)
-                return End.BALANCED
-            position = at + 1
+            after = self._after(mark, source, at)
+            if after is None or isinstance(after, End):
+                self._take(source, at + 1 if after is End.BALANCED else at)
+                return after
+            position = after
 
-    def _doubt(self, source: Source, start: int, end: int) -> None:
-        if len(self._doubts) < _DOUBTS:
-            offset = self._length - source.at
-            self._doubts.append((offset + start, offset + end))
+    def _after(self, mark: str, source: Source, at: int) -> int | End | None:
+        """Where to go on behind a mark; how the body ends at it; None: more text decides what it is."""
+        if mark == "\\":
+            return at + 2 if at + 1 < len(source.text) else None
+        if mark not in "<＜":
+            return End.BALANCED if self._bracket(mark) else at + 1
+        read = self._closers.read(source.text, at)
+        if read is COMING and not source.final:
+            return None
+        if not isinstance(read, tuple):
+            return at + 1
+        if not self._quote:
+            return End.CLOSED
+        end = read[1].start("end")
+        if self._doubt is None:
+            self._doubt = self._length + end - source.at
+        return end
 
     def _bracket(self, mark: str) -> bool:
         """Count a bracket or a quote; True: the outermost one was closed."""
@@ -121,21 +115,14 @@ class Broken:
 
 
 def read_body(source: Source, closers: Marks) -> Waiting[Reading | Broken]:
-    """Takes a call's JSON and reads it. Where only a closing marker inside a broken string can be its end, it is."""
+    """Takes a call's JSON and reads it. If its strings are broken it ends at the first marker that stands in one."""
     body = yield from Scanner(closers).read(source)
-    if body.end is not End.CUT:
-        outcome = _tried(body.text, body.end is End.CLOSED)
-        if not body.doubts or not isinstance(outcome, Broken) or outcome.repeated is not None:
-            return outcome
-    elif not body.doubts:
+    if body.end is End.CUT and body.doubt is None:
         return Broken(cut=True)
-    for start, end in body.doubts:
-        outcome = _tried(body.text[:start], True)
-        if isinstance(outcome, Reading):
-            source.push_back(body.text[end:])
-            return outcome
-    source.push_back(body.text[body.doubts[0][1] :])
-    return Broken()
+    outcome = Broken() if body.end is End.CUT else _tried(body.text, body.end is End.CLOSED)
+    if outcome == Broken() and body.doubt is not None:
+        source.push_back(body.text[body.doubt :])
+    return outcome
 
 
 def _tried(text: str, closed: bool) -> Reading | Broken:

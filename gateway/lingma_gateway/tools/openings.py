@@ -10,8 +10,8 @@ from enum import Enum
 from functools import lru_cache
 
 from lingma_gateway.tools.schema import schema_of
-from lingma_gateway.tools.shapes import Shapes
-from lingma_gateway.tools.tags import OPEN_CLOSE, PAIRS, PARAMETERS, Tags, elements, marks
+from lingma_gateway.tools.shapes import Held, Shapes
+from lingma_gateway.tools.tags import OPEN_CLOSE, PAIRS, PARAMETERS, Tags, marks
 from lingma_gateway.tools.toolset import ToolSet
 
 
@@ -19,6 +19,8 @@ class Form(Enum):
     """What stands behind an opening."""
 
     TAGS = "tags"
+    ELEMENTS = "elements"
+    """Tags that are called like the tool and its arguments."""
     CALLS = "calls"
     """JSON that says which tools it calls: an object or a list of them."""
     ARGUMENTS = "arguments"
@@ -46,8 +48,8 @@ class Opening:
     """It is one only if the whole answer is it."""
     numbered: bool = False
     """The name must be an id of Kimi's, `functions.run:0`."""
-    name: str = ""
-    """The tool, where the shape is made for it."""
+    element: bool = False
+    """It is an element that is called like a tool, and the next tag like one of its arguments."""
 
 
 _TAGS = Opening(Form.TAGS, PARAMETERS)
@@ -106,10 +108,17 @@ _UNWRAPPED: tuple[tuple[str, Opening], ...] = (
     ("Action : {name} Action Input : ^{", _LINE_ARGUMENTS),
     (f"``` json action\n ^{{ {_MEMBER}", Opening(Form.CALLS, at_line_start=True)),
 )
+_ELEMENTS: tuple[tuple[str, Opening], ...] = (
+    ("<{name}> ^<{key}>", Opening(Form.ELEMENTS, at_line_start=True, element=True)),
+    ("<{name}> ^</{key}>", Opening(Form.ELEMENTS, at_line_start=True, element=True)),
+)
+"""Cline's. Other text looks most like them: they are looked for where nothing else fits."""
+_TAG = re.compile(r"<([\w.:/\-]*)(>?)")
 _AT_START: tuple[tuple[str, Opening], ...] = (
-    (f"^{{ {_NAMED}", _ALONE),
     (f'^{{ "type" : "function" , {_NAMED}', _ALONE),
+    (f'^{{ "type" : "function" , "function" : {{ {_NAMED}', _ALONE),
     (f'^{{ "function" : {{ {_NAMED}', _ALONE),
+    (f"^{{ {_NAMED}", _ALONE),
     (f"^[ {{ {_NAMED}", _ALONE),
     (f"```{{info}}\n ^{{ {_NAMED}", _ALONE),
     (f"```{{info}}\n ^[ {{ {_NAMED}", _ALONE),
@@ -160,43 +169,52 @@ _STRAY: tuple[tuple[str, Opening], ...] = tuple(
 )
 """Closers without an opener, which some models write behind an answer (tools page, section 2: high confidence)."""
 
-_SIMPLE_NAME = re.compile(r"[^\W\d][\w.:/\-]{0,127}")
 _NAME_WORDS = frozenset(("name", "tool", "tool_name", "function"))
 
 
 class Openings:
-    """The openings that count for one set of tools."""
+    """The openings that count, by what the request asks for."""
 
-    def __init__(self, toolset: ToolSet) -> None:
-        anywhere = (*_WRAPPED, *_UNWRAPPED, *_elements(toolset))
-        later = _REQUIRED_LATER if toolset.required else ()
-        first = _REQUIRED if toolset.required else ()
-        self.later = Shapes((*anywhere, *later, *_STRAY))
+    def __init__(self, required: bool) -> None:
+        anywhere = (*_WRAPPED, *_UNWRAPPED, *_STRAY)
+        later = _REQUIRED_LATER if required else ()
+        first = _REQUIRED if required else ()
+        self.later = Shapes((*anywhere, *later))
         self.at_start = Shapes((*anywhere, *first, *_AT_START))
         self.after_json = Shapes((*anywhere, *_MORE_JSON))
-        required = r"|\{|`(?=`|\Z)" if toolset.required else ""
-        self.starts = re.compile(r"[<＜\[✿]|\](?=<|\Z)|\bf(?=u|\Z)|\bA(?=c|\Z)|`(?=``|`?\Z)" + required)
+        more = r"|\{|`(?=`|\Z)" if required else ""
+        self.starts = re.compile(r"[<＜\[✿]|\](?=<|\Z)|\bf(?=u|\Z)|\bA(?=c|\Z)|`(?=``|`?\Z)" + more)
         """Characters that openings begin with, in the middle of an answer."""
+        self._elements = Shapes(_ELEMENTS)
 
-    @staticmethod
-    def names_call(found: re.Match[str]) -> bool:
-        """Whether the JSON key that was captured, if one was, can hold a call's name."""
-        captured = found.groupdict()
-        return "name" not in captured or "word" not in captured or captured["word"] in _NAME_WORDS
-
-
-@lru_cache(maxsize=256)
-def openings_of(toolset: ToolSet) -> Openings:
-    """The openings for a set of tools; the same set is prepared once."""
-    return Openings(toolset)
+    def read(self, text: str, at: int, toolset: ToolSet) -> tuple[Opening, re.Match[str]] | Held | None:
+        """What begins at `at`, in the middle of an answer."""
+        found = self.later.read(text, at)
+        tag = _TAG.match(text, at) if found is None else None
+        if tag and toolset.may_name(tag.group(1), whole=bool(tag.group(2))):
+            return self._elements.read(text, at)
+        return found
 
 
-def _elements(toolset: ToolSet) -> list[tuple[str, Opening]]:
-    """Cline's form, for each tool and argument whose name can be a tag."""
-    shapes: list[tuple[str, Opening]] = []
-    for tool in toolset.tools:
-        keys = tuple(key for key in schema_of(tool.schema).properties if _SIMPLE_NAME.fullmatch(key))
-        if _SIMPLE_NAME.fullmatch(tool.name):
-            opening = Opening(Form.TAGS, elements(tool.name, keys), at_line_start=True, name=tool.name)
-            shapes += [(f"<{tool.name}> ^<{key}>", opening) for key in keys]
-    return shapes
+@lru_cache(maxsize=2)
+def openings(required: bool) -> Openings:
+    """The openings, prepared once: it takes a good part of a second."""
+    return Openings(required)
+
+
+def is_opening(opening: Opening, found: re.Match[str], toolset: ToolSet) -> bool:
+    """Whether a shape that fits is an opening, seen by the names that it captured."""
+    captured = found.groupdict()
+    name, word = captured.get("name"), captured.get("word")
+    if opening.element:
+        return _is_element(captured["name"], captured["key"].strip(), toolset)
+    if opening.numbered and not re.search(r":\d+$", name or ""):
+        return False
+    if not opening.declared or name is None:
+        return True
+    return toolset.find(name) is not None and (word is None or word in _NAME_WORDS)
+
+
+def _is_element(name: str, key: str, toolset: ToolSet) -> bool:
+    tool = toolset.find(name)
+    return tool is not None and tool.name == name and (key == name or key in schema_of(tool.schema).properties)

@@ -5,18 +5,19 @@ gives the same pieces (`pieces.merged`). Held back is only what may still become
 """
 
 import re
+from dataclasses import replace
 
 from lingma_gateway.tools.arguments import Asked, calls_in
 from lingma_gateway.tools.fences import Fences
 from lingma_gateway.tools.jsonbody import Broken, End, Scanner, read_body
-from lingma_gateway.tools.openings import BETWEEN, JSON_CLOSERS, Form, Opening, openings_of
+from lingma_gateway.tools.openings import BETWEEN, JSON_CLOSERS, Form, Opening, is_opening, openings
 from lingma_gateway.tools.pieces import CallClosed, Piece, Reason, TailPiece, TextPiece
 from lingma_gateway.tools.pythonic import python_calls
 from lingma_gateway.tools.repair import Reading
 from lingma_gateway.tools.shapes import COMING, Held
 from lingma_gateway.tools.source import Source, Waiting, spaces
 from lingma_gateway.tools.tagged import read_tagged
-from lingma_gateway.tools.tags import Tags, marks
+from lingma_gateway.tools.tags import Tags, elements, marks
 from lingma_gateway.tools.toolset import ToolSet
 from lingma_gateway.tools.writer import CallWriter
 
@@ -28,6 +29,7 @@ _CUT_MARKER = 5
 """Characters of a marker that make a cut answer one that was cut inside a call."""
 _NAME = re.compile(r"""["'](?:name|tool)["']\s*:\s*["']([\w.:/\-]{1,128})["']""")
 _NO_CLOSERS = marks()
+_OVER = object()
 
 
 class CallParser:
@@ -35,7 +37,7 @@ class CallParser:
 
     def __init__(self, toolset: ToolSet) -> None:
         self._toolset = toolset
-        self._openings = openings_of(toolset)
+        self._openings = openings(toolset.required)
         self._source = Source()
         self._fences = Fences()
         self._out: list[Piece] = []
@@ -64,8 +66,7 @@ class CallParser:
     def finish(self, cut: bool = False) -> list[Piece]:
         """The answer is over. `cut`: it was stopped before its own end, so that an open call is not one."""
         self._source.final, self._source.cut = True, cut
-        for _ in self._steps:
-            raise AssertionError("a parser waits for text that cannot come")
+        assert next(self._steps, _OVER) is _OVER, "a parser waits for text that cannot come"
         return self._given()
 
     def _given(self) -> list[Piece]:
@@ -76,10 +77,13 @@ class CallParser:
     # ---- the answer as a whole ----
 
     def _text_only(self) -> Waiting[None]:
-        while not self._source.final:
-            self._text_to(len(self._source.text))
+        while True:
+            text = self._source.take_to(len(self._source.text))
+            if text:
+                self._out.append(TextPiece(text))
+            if self._source.final:
+                return
             yield
-        self._text_to(len(self._source.text))
 
     def _answer(self) -> Waiting[None]:
         begun = yield from self._first()
@@ -185,7 +189,7 @@ class CallParser:
             found = self._openings.starts.search(text, position)
             if not found:
                 return len(text), None
-            read = self._openings.later.read(text, found.start())
+            read = self._openings.read(text, found.start(), self._toolset)
             if read is not None:
                 return found.start(), read
             position = found.start() + 1
@@ -202,45 +206,57 @@ class CallParser:
         text, at = self._source.text, self._source.at
         newline = text.find("\n", at, at + _LINE)
         line = text[at : newline if newline >= 0 else at + _LINE]
-        if re.search(rf"(?<!`)`{{{inline}}}(?!`)", line):
+        complete = newline >= 0 or self._source.final or len(line) == _LINE
+        if re.search(rf"(?<!`)`{{{inline}}}(?!`{'' if complete else '|$'})", line):
             return None
-        return begun if newline >= 0 or self._source.final or len(line) == _LINE else COMING
+        return begun if complete else COMING
 
     def _accepts(self, begun: Begun) -> bool:
         opening, found = begun
-        name = found.groupdict().get("name")
         if opening.at_line_start and not self._fences.at_line_start:
             return False
-        if opening.numbered and not re.search(r":\d+$", name or ""):
-            return False
-        if opening.declared and name is not None and self._toolset.find(name) is None:
-            return False
-        return not opening.declared or self._openings.names_call(found)
+        return is_opening(opening, found, self._toolset)
+
+    def _read_next(self) -> Begun | Held | None:
+        text, at = self._source.text, self._source.at
+        if self._after_json:
+            return self._openings.after_json.read(text, at)
+        return self._openings.read(text, at, self._toolset)
+
+    def _is_next(self, begun: Begun) -> bool:
+        """Behind a call a bare opening is one, even of a tool that nobody knows: it fails alone."""
+        opening, found = begun
+        return self._accepts((replace(opening, declared=opening.form is Form.PYTHON), found))
 
     def _unfinished(self) -> None:
         """The answer ended in what may have become a call."""
         if self._source.cut and self._source.held >= _CUT_MARKER:
-            self._source.record()
-            self._source.take_to(len(self._source.text))
-            self._writer("").cut(self._source.recorded())
+            self._cut()
         else:
             self._text_to(len(self._source.text))
+
+    def _cut(self) -> None:
+        """The answer ended in the opening of a call."""
+        self._source.record()
+        self._source.take_to(len(self._source.text))
+        self._writer("").cut(self._source.recorded())
 
     def _between(self) -> Waiting[Begun | None]:
         """The next call directly behind one; None: something else follows, or nothing."""
         source = self._source
-        shapes = self._openings.after_json if self._after_json else self._openings.later
         while not self._ended and (yield from spaces(source)):
-            read = shapes.read(source.text, source.at)
+            read = self._read_next()
             closer = BETWEEN.read(source.text, source.at)
             if (read is COMING or closer is COMING) and not source.final:
                 yield
-            elif isinstance(read, tuple) and read[0].form is not Form.STRAY and self._accepts(read):
+            elif isinstance(read, tuple) and read[0].form is not Form.STRAY and self._is_next(read):
                 return read
             elif isinstance(closer, tuple):
                 source.take_to(closer[1].start("end"))
-            elif read is COMING and source.cut:
-                self._unfinished()
+            elif closer is COMING:
+                source.take_to(len(source.text))
+            elif read is COMING and source.held >= _CUT_MARKER:
+                self._cut()
             else:
                 break
         self._ended = True
@@ -250,7 +266,7 @@ class CallParser:
 
     def _enter(self, opening: Opening, found: re.Match[str]) -> Waiting[bool]:
         """Reads a call. False: it turned out to be text."""
-        name = opening.name or found.groupdict().get("name") or ""
+        name = found.groupdict().get("name") or ""
         self._source.record()
         self._source.take_to(found.start("end"))
         self._after_json = opening.form is Form.CALLS
@@ -258,6 +274,8 @@ class CallParser:
             case Form.TAGS:
                 assert opening.tags is not None
                 yield from self._tagged(opening.tags, self._writer(name))
+            case Form.ELEMENTS:
+                yield from self._tagged(elements(name), self._writer(name))
             case Form.ARGUMENTS:
                 yield from self._arguments(self._writer(name))
             case Form.NOTHING:
@@ -281,6 +299,8 @@ class CallParser:
 
     def _tagged(self, tags: Tags, writer: CallWriter) -> Waiting[None]:
         complete = yield from read_tagged(self._source, tags, writer)
+        if not complete:
+            self._source.take_to(len(self._source.text))
         raw = self._source.recorded()
         if complete:
             writer.close(raw)

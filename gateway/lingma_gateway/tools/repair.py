@@ -32,7 +32,7 @@ class Reading:
 
 _ILLEGAL_ESCAPE = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9a-fA-F]{4})|)')
 _TOKENS = re.compile(
-    r"""(?P<space>\s+)|(?P<mark>[{}\[\]:,])|(?P<double>"(?:[^"\\]+|\\.)*")|(?P<single>'(?:[^'\\]+|\\.)*')"""
+    r"""(?P<space>\s+)|(?P<mark>[{}\[\]:,])|(?P<double>"(?:[^"\\]++|\\.)*+")|(?P<single>'(?:[^'\\]++|\\.)*+')"""
     r"""|(?P<word>[A-Za-z]+)|(?P<number>-?[0-9][0-9.eE+\-]*)""",
     re.DOTALL,
 )

@@ -11,6 +11,7 @@ from math import isfinite
 from typing import Any
 
 import jsonschema_rs
+from jsonschema_rs import ValidationErrorKind
 
 from lingma_gateway.tools.repair import Repeated, Unreadable, read_json
 
@@ -51,11 +52,6 @@ class Schema:
         self._complete = _compiled(self._root)
         self._partial = _compiled({key: value for key, value in self._root.items() if key not in _WHOLE_OBJECT})
 
-    @property
-    def checks(self) -> bool:
-        """False: the schema is bad, and every object fits."""
-        return self._complete is not None
-
     @cached_property
     def properties(self) -> dict[str, Any]:
         """Schemas of the declared arguments, in the client's order."""
@@ -70,7 +66,7 @@ class Schema:
     def is_plain_string(self, key: str) -> bool:
         """Whether every text is a valid value of `key`, so that it can be handed out while it comes."""
         schema = self.properties.get(key)
-        if not isinstance(schema, dict):
+        if not isinstance(schema, dict) or _NOT_PLAIN.intersection(schema):
             return False
         resolved = self._resolved(schema)
         return resolved.get("type") == "string" and not _NOT_PLAIN.intersection(resolved)
@@ -118,10 +114,7 @@ class Schema:
         """`schema` behind its local references; of alternatives with a null, the other one."""
         for _ in range(_DEPTH):
             reference = schema.get("$ref")
-            if isinstance(reference, str):
-                target = self._target(reference)
-            else:
-                target = _sole_alternative(schema)
+            target = self._target(reference) if isinstance(reference, str) else _sole_alternative(schema)
             if not isinstance(target, dict):
                 return schema
             schema = target
@@ -184,10 +177,21 @@ def _first_misfit(validator: Any, arguments: dict[str, Any]) -> Misfit | None:
         for error in validator.iter_errors(arguments):
             message = error.message
             shown = message if len(message) <= _SHOWN else f"{message[: _SHOWN // 2]} … {message[-_SHOWN // 2 :]}"
-            return Misfit(".".join(str(step) for step in error.instance_path), shown)
+            return Misfit(".".join(str(step) for step in (*error.instance_path, *_named_by(error.kind))), shown)
     except (ValueError, RecursionError):
         return None
     return None
+
+
+def _named_by(kind: object) -> tuple[str, ...]:
+    """The member that an error is about although it is told of the object around it."""
+    match kind:
+        case ValidationErrorKind.Required():
+            return (kind.property,)
+        case ValidationErrorKind.AdditionalProperties():
+            return (kind.unexpected[0],)
+        case _:
+            return ()
 
 
 _NOTHING = object()

@@ -10,6 +10,7 @@ A shape is written as the text it stands for. Models write markers sloppily, so 
     {attributes}          nothing, or a space and anything in a tag
     @                 nothing, `antml:` or DeepSeek's `｜DSML｜`
     ~                 nothing, or MiniMax M3's `]<]minimax[>[`
+    $                 the end of a line
     ^                 where the marker ends: what follows is needed to be sure, and is not part of it
 
 All of them are bounded, so that no more than `LONGEST` characters are ever held to be sure of a marker.
@@ -42,6 +43,7 @@ _SPECIAL = {
     '"': ["[\"'“”＂]"],
     "@": ["(?:antml:|[|｜]DSML[|｜])?"],
     "~": [r"(?:\]<\]minimax\[>\[)?"],
+    "$": [r"[ \t]{0,40}", r"\r?", r"\n"],
     "^": ["(?P<end>)"],
 }
 _PARTIAL = {
@@ -60,9 +62,9 @@ def _atoms(text: str) -> list[tuple[str, str]]:
         if token.group(1):
             atoms.append((written, _CAPTURED[token.group(1)]))
         elif written == "<|":
-            atoms += [("<", "[<＜]"), ("|", "[|｜] ?")]
+            atoms += [("<", "[<＜]"), ("|", "[|｜]"), ("", " ?")]
         elif written == "|>":
-            atoms += [("|", " ?[|｜]"), (">", "[>＞]")]
+            atoms += [("", " ?"), ("|", "[|｜]"), (">", "[>＞]")]
         else:
             atoms += [(written, pattern) for pattern in _SPECIAL.get(written, [re.escape(written)])]
     return atoms

@@ -18,8 +18,10 @@ def signature(schema_text: str, documented: Documented) -> str:
         root = json.loads(schema_text)
     except (ValueError, RecursionError):
         return "object"
-    if not isinstance(root, dict) or not isinstance(root.get("properties"), dict):
-        return "" if root in ({}, {"type": "object"}) or isinstance(root, dict) else "object"
+    if not isinstance(root, dict):
+        return "object"
+    if not isinstance(root.get("properties"), dict):
+        return ""
     return _Writer(root, documented).members(root, "\n  ", _DEPTH)
 
 

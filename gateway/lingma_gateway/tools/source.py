@@ -53,12 +53,11 @@ class Source:
         return "".join(record or ())
 
     def push_back(self, text: str) -> None:
-        """`text` was taken too early: it comes again. It must be the end of what was taken."""
+        """`text` was taken too early: it comes again. It must be the end of what is recorded."""
         self.text = text + self.text[self.at :]
         self.at = 0
-        if self._record is not None:
-            whole = "".join(self._record)
-            self._record = [whole[: len(whole) - len(text)]]
+        whole = "".join(self._record or ())
+        self._record = [whole[: len(whole) - len(text)]]
 
 
 def spaces(source: Source) -> Waiting[bool]:

@@ -24,7 +24,7 @@ class _Reader:
         while (yield from spaces(source)):
             opener = tags.parameter.read(source.text, source.at)
             if isinstance(opener, tuple):
-                if not (yield from self._value(*opener)):
+                if not (yield from self._value(opener[1])):
                     return False
                 continue
             end = tags.end.read(source.text, source.at)
@@ -49,11 +49,11 @@ class _Reader:
         """Whether a call whose closers are missing at the end of the answer is one."""
         return bool(self._values) and not self._source.cut
 
-    def _value(self, meaning: str, opener: re.Match[str]) -> Waiting[bool]:
-        key = meaning or opener.group("key").strip()
-        closer = self._tags.closer(key, opener.group())
+    def _value(self, opener: re.Match[str]) -> Waiting[bool]:
+        key = opener.group("key").strip()
+        pair = self._tags.pair(key, opener.group())
         self._source.take_to(opener.start("end"))
-        return (yield from self._take(key, Value(self._tags, closer, self._writer.expects, self._writer.more)))
+        return (yield from self._take(key, Value(self._tags, pair, self._writer.expects, self._writer.more)))
 
     def _take(self, key: str, value: Value) -> Waiting[bool]:
         self._writer.begin(key)
@@ -67,7 +67,7 @@ class _Reader:
         """What is no tag: arguments as JSON, a custom tool's input, or words that do not belong there."""
         source, writer = self._source, self._writer
         if writer.custom and not self._values:
-            whole = yield from self._take("input", Value(WHOLE, WHOLE.closer("", ""), writer.expects, writer.more))
+            whole = yield from self._take("input", Value(WHOLE, WHOLE.pair("", ""), writer.expects, writer.more))
             return whole
         if source.text[source.at] == "{" and not self._values:
             outcome = yield from read_body(source, JSON_CLOSERS)
@@ -78,9 +78,19 @@ class _Reader:
                 writer.doubt(Reason.UNREADABLE, "", "its JSON cannot be read without guessing")
             return isinstance(outcome, Reading) or not outcome.cut
         writer.doubt(Reason.UNREADABLE, "", "text stands between its arguments")
-        found = re.compile(f"[{re.escape(self._tags.starts)}]").search(source.text, source.at + 1)
-        source.take_to(found.start() if found else len(source.text))
+        source.take(1)
+        yield from self._next_tag()
         return True
+
+    def _next_tag(self) -> Waiting[None]:
+        """Takes what stands before the next character that a tag can begin with."""
+        source, starts = self._source, re.compile(f"[{re.escape(self._tags.starts)}]")
+        while True:
+            found = starts.search(source.text, source.at)
+            source.take_to(found.start() if found else len(source.text))
+            if found or source.final:
+                return
+            yield
 
 
 def read_tagged(source: Source, tags: Tags, writer: CallWriter) -> Waiting[bool]:

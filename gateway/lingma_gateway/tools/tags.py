@@ -1,7 +1,7 @@
 """The tagged forms: which tags open and close an argument, and what may follow a value that really ended."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from lingma_gateway.tools.shapes import Shapes
@@ -24,13 +24,25 @@ _NEXT_CALL = ("<tool_call{attributes}>", "<@invoke name", "<function=", "<@funct
 
 
 @dataclass(frozen=True)
+class Pair:
+    """What closes a value, and what opens another of the kind that is closed alike."""
+
+    opener: Marks
+    closer: Marks
+    newline_is_markup: bool = True
+    """One line break at each end of the value belongs to the tags, if the value begins with one."""
+    last_newline_is_markup: bool = False
+    """One at its end does so anyway."""
+
+
+@dataclass(frozen=True)
 class Tags:
     """One way to write arguments in tags."""
 
     parameter: Marks
-    """Opens an argument; captures its `key`, or means it."""
-    closer: Callable[[str, str], Marks]
-    """What closes it: by its key and the text of its opener."""
+    """Opens an argument; captures its `key`."""
+    pair: Callable[[str, str], Pair]
+    """How its value is bracketed: by its key and the text of its opener."""
     end: Marks
     """Closes the call."""
     implied_end: Marks
@@ -43,8 +55,6 @@ class Tags:
     """The same, for a closer in a place where one is not expected: in the middle of a line."""
     call_ends: Marks
     """From the closer of a value to the very end of the call."""
-    newline_is_markup: bool = True
-    """One line break at each end of a value belongs to the tags."""
     starts: str = "<＜"
     """Characters that tags begin with."""
 
@@ -55,25 +65,34 @@ def _behind(*written: str) -> Marks:
 
 
 _PARAMETER = ("<@parameter={key}>", '<@parameter name="{key}"{any}>', '<@parameter="{key}">', "]<]minimax[>[<{key}>")
-_PARAMETER_CLOSER = marks("</@parameter>")
-_OPEN_CLOSE_CLOSER = marks("<|close|> argument<|sep|>")
-_PAIR_CLOSER = marks("</arg_value>")
+_NAMED_PAIR = Pair(marks(*_PARAMETER), marks("</@parameter>"))
+_PARAMETER_PAIR = replace(_NAMED_PAIR, last_newline_is_markup=True)
+"""Qwen's: its templates put each tag on a line of its own."""
+_EXACT_PAIR = replace(_NAMED_PAIR, newline_is_markup=False)
+"""DeepSeek's, whose values are exact."""
+_OPEN_CLOSE = marks('<|open|> argument key="{key}"{any}<|sep|>')
+_OPEN_CLOSE_PAIR = Pair(_OPEN_CLOSE, marks("<|close|> argument<|sep|>"), newline_is_markup=False)
+_ARGUMENT_PAIR = Pair(marks("<arg_value>"), marks("</arg_value>"), newline_is_markup=False)
 _CALL_END = ("~</function>", "~</@invoke>")
-_WHOLE_CLOSER = marks(*_CALL_END)
+_WHOLE_PAIR = Pair(marks("<function="), marks(*_CALL_END), last_newline_is_markup=True)
 
 
-def _parameter_closer(key: str, opener: str) -> Marks:
-    return _element_closer(key, opener) if opener.startswith("]") else _PARAMETER_CLOSER
+def _parameter_pair(key: str, opener: str) -> Pair:
+    if opener.startswith("]"):
+        return _element_pair(key, opener)
+    if "dsml" in opener.casefold():
+        return _EXACT_PAIR
+    return _NAMED_PAIR if "name" in opener.partition("=")[0] else _PARAMETER_PAIR
 
 
 @lru_cache(maxsize=512)
-def _element_closer(key: str, _opener: str) -> Marks:
-    return marks(f"~</{key}>")
+def _element_pair(key: str, _opener: str) -> Pair:
+    return Pair(marks(f"~<{key}>"), marks(f"~</{key}>"))
 
 
 PARAMETERS = Tags(
-    parameter=marks(*_PARAMETER),
-    closer=_parameter_closer,
+    parameter=_PARAMETER_PAIR.opener,
+    pair=_parameter_pair,
     end=marks(*_CALL_END),
     implied_end=marks(*(f"~{text}" for text in (*_CALL_CLOSERS, *_NEXT_CALL))),
     stray=marks("</@parameter>"),
@@ -84,7 +103,7 @@ PARAMETERS = Tags(
         *(f"~{text}" for text in _CALL_CLOSERS),
     ),
     follows_surely=marks(
-        *(f" {end} ^~{closer}" for end in _CALL_END for closer in _CALL_CLOSERS),
+        *(f" {end} ~{closer}$" for end in _CALL_END for closer in _CALL_CLOSERS),
         " ^<@parameter={key}>",
         ' ^<@parameter name="{key}"{any}>',
     ),
@@ -95,33 +114,31 @@ PARAMETERS = Tags(
 
 PAIRS = Tags(
     parameter=marks("<arg_key>{key}</arg_key> <arg_value>"),
-    closer=lambda _key, _opener: _PAIR_CLOSER,
+    pair=lambda _key, _opener: _ARGUMENT_PAIR,
     end=marks("</tool_call>"),
     implied_end=marks("<tool_call>"),
     stray=marks("</arg_value>"),
     follows=_behind("<arg_key>", "</arg_value>", "</tool_call>", "<tool_call> {key} <arg_key>"),
     follows_surely=_behind("<arg_key>", "</tool_call>"),
     call_ends=marks(" ^</tool_call>"),
-    newline_is_markup=False,
 )
 """GLM's."""
 
 OPEN_CLOSE = Tags(
-    parameter=marks('<|open|> argument key="{key}"{any}<|sep|>'),
-    closer=lambda _key, _opener: _OPEN_CLOSE_CLOSER,
+    parameter=_OPEN_CLOSE,
+    pair=lambda _key, _opener: _OPEN_CLOSE_PAIR,
     end=marks("<|close|> call<|sep|>"),
     implied_end=marks("<|open|> call"),
     stray=marks("<|close|> argument<|sep|>"),
     follows=_behind("<|open|> argument", "<|close|> call", "<|open|> call", "<|close|> argument"),
     follows_surely=_behind("<|open|> argument", "<|close|> call"),
     call_ends=marks(" ^<|close|> call<|sep|>"),
-    newline_is_markup=False,
 )
 """Kimi K3's."""
 
 WHOLE = Tags(
     parameter=marks(),
-    closer=lambda _key, _opener: _WHOLE_CLOSER,
+    pair=lambda _key, _opener: _WHOLE_PAIR,
     end=marks(),
     implied_end=marks(),
     stray=marks(),
@@ -133,15 +150,15 @@ WHOLE = Tags(
 
 
 @lru_cache(maxsize=512)
-def elements(name: str, keys: tuple[str, ...]) -> Tags:
+def elements(name: str) -> Tags:
     """Cline's: an element for the call, and one in it for each argument, each called like what it stands for."""
     return Tags(
-        parameter=Shapes((f"<{key}>", key) for key in keys),
-        closer=_element_closer,
+        parameter=marks("<{key}>"),
+        pair=_element_pair,
         end=marks(f"</{name}>"),
         implied_end=marks(),
-        stray=marks(*(f"</{key}>" for key in keys)),
-        follows=_behind(*(f"<{key}>" for key in keys), f"</{name}>"),
+        stray=marks("</{key}>"),
+        follows=_behind("<{key}>", f"</{name}>"),
         follows_surely=_behind(f"</{name}>"),
         call_ends=marks(f" ^</{name}>"),
     )

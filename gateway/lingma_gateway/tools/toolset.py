@@ -54,6 +54,10 @@ class ToolSet:
                 return found
         return None
 
+    def may_name(self, beginning: str, *, whole: bool) -> bool:
+        """Whether a tool is called exactly so, or its name begins so."""
+        return beginning in self._exact if whole else any(name.startswith(beginning) for name in self._exact)
+
     @cached_property
     def digest(self) -> str:
         """See `digest_of`."""

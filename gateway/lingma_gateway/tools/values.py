@@ -10,7 +10,7 @@ from enum import Enum
 
 from lingma_gateway.tools.shapes import COMING, Held
 from lingma_gateway.tools.source import Source, Waiting
-from lingma_gateway.tools.tags import Marks, Tags
+from lingma_gateway.tools.tags import Pair, Tags
 
 _INDENT = 200
 """Spaces before a closer that count as its indentation."""
@@ -29,10 +29,8 @@ class Verdict(Enum):
 class Value:
     """One value. `declared` tells whether a key is an argument that has not come yet."""
 
-    def __init__(
-        self, tags: Tags, closer: Marks, declared: Callable[[str], bool], hand_on: Callable[[str], None]
-    ) -> None:
-        self._tags, self._closer, self._declared, self._hand_on = tags, closer, declared, hand_on
+    def __init__(self, tags: Tags, pair: Pair, declared: Callable[[str], bool], hand_on: Callable[[str], None]) -> None:
+        self._tags, self._pair, self._declared, self._hand_on = tags, pair, declared, hand_on
         self._starts = re.compile(f"[{re.escape(tags.starts)}]")
         self._on_line = False
         """The value began on a line of its own."""
@@ -47,7 +45,7 @@ class Value:
 
     def read(self, source: Source) -> Waiting[bool]:
         """Takes the value and its closer. False: the stream ended inside it."""
-        if self._tags.newline_is_markup:
+        if self._pair.newline_is_markup:
             yield from self._first_newline(source)
         looked = 0
         while True:
@@ -95,8 +93,8 @@ class Value:
     def _judge(self, source: Source, at: int) -> tuple[Verdict, int]:
         """What begins at `at`, and where it ends if it is content."""
         text = source.text
-        opener = self._tags.parameter.read(text, at)
-        closer = self._closer.read(text, at)
+        opener = self._pair.opener.read(text, at)
+        closer = self._pair.closer.read(text, at)
         if (opener is COMING or closer is COMING) and not source.final:
             return Verdict.COMING, at
         if isinstance(closer, tuple):
@@ -161,7 +159,7 @@ class Value:
 
     def _margin(self, text: str, start: int, end: int) -> int:
         """Where the line break begins that belongs to a closer at `end`; `end` itself where there is none."""
-        if not self._tags.newline_is_markup:
+        if not (self._on_line or self._pair.last_newline_is_markup):
             return end
         position = end
         while position > start and text[position - 1] in " \t" and end - position < _INDENT:

@@ -16,7 +16,7 @@ def children(
     """Every object of the account, in the order in which they are applied.
 
     Raises:
-        NoLingma: nothing says which image holds Lingma.
+        ImageMissing: nothing says which image holds Lingma, or the browser.
     """
     return tuple(
         stamped(child)

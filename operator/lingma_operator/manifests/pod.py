@@ -1,7 +1,5 @@
 """The account's pod: restore the session, run Lingma beside the gateway, let streams end before Lingma does."""
 
-from typing import Any
-
 from lingma_contract.names import (
     BUNDLE_KEY,
     UID,
@@ -12,7 +10,16 @@ from lingma_contract.names import (
     captured_secret_name,
     children_name,
 )
-from lingma_operator.account import LingmaAccount, Resources
+from lingma_operator.account import LingmaAccount
+from lingma_operator.manifests import bootstrap, login
+from lingma_operator.manifests.container import (
+    ImageMissing,
+    container,
+    mount,
+    resources,
+    secret_volume,
+    variable,
+)
 from lingma_operator.manifests.metadata import selector
 from lingma_operator.objects import Obj
 from lingma_operator.settings import Settings
@@ -30,15 +37,17 @@ _LINGMA_RESOURCES = {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"
 _GATEWAY_RESOURCES = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
 
 
-class NoLingma(ValueError):
+class NoLingma(ImageMissing):
     """Neither the account nor the operator's settings say which image holds Lingma."""
+
+    reason = "LingmaImageMissing"
 
 
 def pod_spec(account: LingmaAccount, settings: Settings) -> Obj:
     """The spec of the pod template.
 
     Raises:
-        NoLingma: nothing says which image holds Lingma.
+        ImageMissing: nothing says which image holds Lingma, or the browser.
     """
     spec: Obj = {
         "serviceAccountName": children_name(account.identity.name),
@@ -55,8 +64,12 @@ def pod_spec(account: LingmaAccount, settings: Settings) -> Obj:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "topologySpreadConstraints": [_spread(account)],
-        "initContainers": [_restore(account, settings), _lingma(account, settings)],
-        "containers": [_gateway(account, settings)],
+        "initContainers": [
+            _restore(account, settings),
+            *bootstrap.bootstrap_containers(account, settings, _WORK),
+            _lingma(account, settings),
+        ],
+        "containers": [_gateway(account, settings), *login.browser_containers(account, settings)],
         "volumes": _volumes(account),
     }
     if settings.image_pull_secrets:
@@ -66,11 +79,11 @@ def pod_spec(account: LingmaAccount, settings: Settings) -> Obj:
 
 def _restore(account: LingmaAccount, settings: Settings) -> Obj:
     return {
-        **_container(Container.RESTORE, settings.gateway_image, settings),
+        **container(Container.RESTORE, settings.gateway_image, settings),
         "command": ["lingma-gateway", "session", "restore"],
-        "env": _gateway_env(account, settings),
+        "env": _gateway_env(account, settings, {}),
         "resources": _RESTORE_RESOURCES,
-        "volumeMounts": [_mount(_WORK, Path.VOLUME), *_sessions()],
+        "volumeMounts": [mount(_WORK, Path.VOLUME), *_sessions()],
     }
 
 
@@ -82,7 +95,7 @@ def _lingma(account: LingmaAccount, settings: Settings) -> Obj:
     wanted = account.spec.lingma
     image, command = _program(account, settings)
     return {
-        **_container(Container.LINGMA, image, settings),
+        **container(Container.LINGMA, image, settings),
         "restartPolicy": "Always",
         "command": command,
         "args": [
@@ -92,9 +105,9 @@ def _lingma(account: LingmaAccount, settings: Settings) -> Obj:
             *("--httpPort", str(Port.LINGMA_HTTP)),
             *wanted.args,
         ],
-        "env": [_variable("HOME", Path.HOME), _variable("TMPDIR", Path.TMP)],
-        "resources": _resources(wanted.resources, _LINGMA_RESOURCES),
-        "volumeMounts": [_mount(_WORK, Path.VOLUME)],
+        "env": [variable("HOME", Path.HOME), variable("TMPDIR", Path.TMP)],
+        "resources": resources(wanted.resources, _LINGMA_RESOURCES),
+        "volumeMounts": [mount(_WORK, Path.VOLUME)],
         # Lingma listens on loopback, which the kubelet cannot reach: the gateway answers for it. Two minutes
         # outlive the gateway's own start and restarts, which must never cost Lingma its sessions.
         "livenessProbe": _probe("/livez/lingma", period=10, failures=12, timeout=5),
@@ -102,8 +115,10 @@ def _lingma(account: LingmaAccount, settings: Settings) -> Obj:
 
 
 def _program(account: LingmaAccount, settings: Settings) -> tuple[str, list[str]]:
-    """Image and command of Lingma: the account's own, else the simulator, else the operator's."""
+    """Image and command of Lingma: obtained at the start, else the account's, the simulator, the operator's."""
     wanted = account.spec.lingma
+    if wanted.bootstrap is not None:
+        return wanted.image or settings.gateway_image, list(bootstrap.COMMAND)
     if wanted.image is not None:
         return wanted.image, list(wanted.command or settings.lingma_command)
     if settings.simulator:
@@ -115,18 +130,19 @@ def _program(account: LingmaAccount, settings: Settings) -> tuple[str, list[str]
 
 def _gateway(account: LingmaAccount, settings: Settings) -> Obj:
     return {
-        **_container(Container.GATEWAY, settings.gateway_image, settings),
+        **container(Container.GATEWAY, settings.gateway_image, settings),
         "command": ["lingma-gateway", "sidecar"],
-        "env": _gateway_env(account, settings),
+        "env": _gateway_env(account, settings, login.gateway_env(account)),
         "ports": [
             {"name": "http", "containerPort": Port.CLIENT, "protocol": "TCP"},
             {"name": "admin", "containerPort": Port.ADMIN, "protocol": "TCP"},
         ],
-        "resources": _resources(account.spec.gateway.resources, _GATEWAY_RESOURCES),
+        "resources": resources(account.spec.gateway.resources, _GATEWAY_RESOURCES),
         "volumeMounts": [
-            _mount(_WORK, Path.VOLUME),
-            _mount(_CREDENTIALS, Path.CREDENTIALS, read_only=True),
+            mount(_WORK, Path.VOLUME),
+            mount(_CREDENTIALS, Path.CREDENTIALS, read_only=True),
             *_sessions(),
+            *login.gateway_mounts(account),
         ],
         "livenessProbe": _probe("/livez", period=10, failures=6, timeout=5),
         # The gateway itself waits 3 s before it says not ready, so one answer is enough.
@@ -137,14 +153,15 @@ def _gateway(account: LingmaAccount, settings: Settings) -> Obj:
 def _sessions() -> list[Obj]:
     """What there is to log in with: the user's bundle, and what was captured of a login that derives from it."""
     return [
-        _mount(_BUNDLE, Path.BUNDLE_DIR, read_only=True),
-        _mount(_CAPTURED, Path.CAPTURED_DIR, read_only=True),
+        mount(_BUNDLE, Path.BUNDLE_DIR, read_only=True),
+        mount(_CAPTURED, Path.CAPTURED_DIR, read_only=True),
     ]
 
 
-def _gateway_env(account: LingmaAccount, settings: Settings) -> list[Obj]:
+def _gateway_env(account: LingmaAccount, settings: Settings, more: dict[str, str]) -> list[Obj]:
     identity = account.identity
     fixed = {
+        **more,
         Env.ACCOUNT.value: identity.name,
         Env.ACCOUNT_NAMESPACE.value: identity.namespace,
         Env.ACCOUNT_UID.value: identity.uid,
@@ -161,7 +178,7 @@ def _gateway_env(account: LingmaAccount, settings: Settings) -> list[Obj]:
     return [
         {"name": Env.POD_NAME.value, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name", "apiVersion": "v1"}}},
         # What the operator sets comes over what people set, and each name stands once.
-        *(_variable(name, value) for name, value in sorted({**free, **fixed}.items())),
+        *(variable(name, value) for name, value in sorted({**free, **fixed}.items())),
     ]
 
 
@@ -170,20 +187,17 @@ def _volumes(account: LingmaAccount) -> list[Obj]:
     if account.spec.work.medium:
         work["medium"] = account.spec.work.medium
     reference = account.spec.session_secret_ref
-    bundle: Obj
     if reference is None:
-        bundle = {"emptyDir": {"sizeLimit": "1Mi"}}
+        bundle: Obj = {"name": _BUNDLE, "emptyDir": {"sizeLimit": "1Mi"}}
     else:
-        items = [{"key": reference.key, "path": BUNDLE_KEY}]
-        # Optional: a pod whose Secret is missing runs and waits for a login, and its status says so.
-        bundle = {"secret": {"secretName": reference.name, "items": items, "optional": True, "defaultMode": 0o440}}
+        bundle = secret_volume(_BUNDLE, reference.name, {reference.key: BUNDLE_KEY})
     return [
         {"name": _WORK, "emptyDir": work},
         {
             "name": _CREDENTIALS,
             "secret": {"secretName": children_name(account.identity.name), "defaultMode": 0o440},
         },
-        {"name": _BUNDLE, **bundle},
+        bundle,
         {
             "name": _CAPTURED,
             # It comes into being with the first capture, if ever.
@@ -193,31 +207,8 @@ def _volumes(account: LingmaAccount) -> list[Obj]:
                 "defaultMode": 0o440,
             },
         },
+        *login.volumes(account),
     ]
-
-
-def _container(name: Container, image: str, settings: Settings) -> Obj:
-    return {
-        "name": name.value,
-        "image": image,
-        "imagePullPolicy": settings.image_pull_policy,
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-    }
-
-
-def _resources(wanted: Resources | None, default: Obj) -> Obj:
-    if wanted is None:
-        return default
-    # As text, the form in which the API server gives numbers back: else they would look edited.
-    return {
-        part: {name: str(quantity) for name, quantity in quantities.items()}
-        for part, quantities in (("requests", wanted.requests), ("limits", wanted.limits))
-        if quantities is not None
-    }
 
 
 def _probe(path: str, *, period: int, failures: int, timeout: int) -> Obj:
@@ -238,12 +229,3 @@ def _spread(account: LingmaAccount) -> Obj:
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": shared},
     }
-
-
-def _mount(volume: str, path: str, *, read_only: bool = False) -> Obj:
-    mount: dict[str, Any] = {"name": volume, "mountPath": path}
-    return {**mount, "readOnly": True} if read_only else mount
-
-
-def _variable(name: str, value: str) -> Obj:
-    return {"name": name, "value": value}

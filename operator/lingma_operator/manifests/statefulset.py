@@ -12,7 +12,7 @@ def stateful_set(account: LingmaAccount, settings: Settings, session_hash: str |
     """StatefulSet `<account>-gateway`.
 
     Raises:
-        NoLingma: nothing says which image holds Lingma.
+        ImageMissing: nothing says which image holds Lingma, or the browser.
     """
     identity = account.identity
     annotations = {Annotation.SESSION_HASH.value: session_hash} if session_hash is not None else {}

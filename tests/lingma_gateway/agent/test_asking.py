@@ -77,7 +77,7 @@ async def test_where_it_is_off_its_models_are_unknown_and_the_setting_is_named(t
 
 @pytest.mark.parametrize("setting", [{"default_ask_mode": "agent"}, {"tools_mode": "agent"}])
 async def test_settings_that_ask_for_it_are_refused_at_the_start_where_it_is_off(
-    tmp_path: Path, setting: dict[str, str]
+    tmp_path: Path, setting: dict[str, Any]
 ) -> None:
     with pytest.raises(ConfigurationError, match="AGENT_MODE=on"):
         async with bench(tmp_path, **setting):
@@ -85,7 +85,7 @@ async def test_settings_that_ask_for_it_are_refused_at_the_start_where_it_is_off
 
 
 async def test_the_default_mode_and_its_names_are_settings(tmp_path: Path) -> None:
-    changes = {"default_ask_mode": "agent", "agent_session_type": "ask", "agent_chat_task": "chat"}
+    changes: dict[str, Any] = {"default_ask_mode": "agent", "agent_session_type": "ask", "agent_chat_task": "chat"}
     async with bench(tmp_path, agent_mode="on", **changes) as gateway:
         await messages(gateway, "Hello", model="org_auto")
         params = await asked(gateway)

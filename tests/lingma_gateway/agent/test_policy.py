@@ -104,7 +104,7 @@ async def test_in_chat_mode_nothing_is_approved(gateway: Bench) -> None:
 
 async def test_a_call_that_is_pending_twice_is_answered_once_by_the_name_that_was_known(gateway: Bench) -> None:
     async with driven(gateway, "chat", stream=True) as turn:
-        waiting = {"toolCallId": "c1", "toolCallStatus": "PENDING"}
+        waiting: dict[str, Any] = {"toolCallId": "c1", "toolCallStatus": "PENDING"}
         await turn.push("tool/call/sync", **waiting)
         await turn.push("tool/call/sync", **waiting, name="list_dir")
         await turn.push("tool/call/sync", toolCallId="c2", toolCallStatus="INIT", toolName="list_dir")

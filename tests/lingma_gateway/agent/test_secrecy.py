@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -35,7 +36,11 @@ FILES = {
 @pytest_asyncio.fixture(scope="module", loop_scope="package")
 async def telling(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
     """A gateway that shows and logs as much as it can be told to."""
-    settings = {"agent_mode": "on", "agent_tools": "grep_code=show, list_dir=approve", "tools_log_content": True}
+    settings: dict[str, Any] = {
+        "agent_mode": "on",
+        "agent_tools": "grep_code=show, list_dir=approve",
+        "tools_log_content": True,
+    }
     async with bench(tmp_path_factory.mktemp("telling"), **settings, first_event_timeout=30, idle_timeout=30) as made:
         for name, content in FILES.items():
             (made.work_dir / name).write_text(content)

@@ -1,5 +1,7 @@
 """What clients see of Lingma's own tools: the cases of the earlier gateway's tests, and those that it got wrong."""
 
+from typing import Any
+
 import pytest
 
 from tests.lingma_gateway.agent.support import APIS, chat, driven, messages, responses
@@ -9,7 +11,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 LISTS = '@sim tool list_dir {"path": "src"}\n@sim fault tool-named'
 SHOWN = {"path": "src"}
-CALL = {"toolCallId": "c1", "name": "list_dir", "parameters": SHOWN}
+CALL: dict[str, Any] = {"toolCallId": "c1", "name": "list_dir", "parameters": SHOWN}
 both_forms = pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
 
 
@@ -106,7 +108,7 @@ async def test_input_that_comes_in_two_pushes_is_shown_when_it_is_settled(gatewa
     assert seen.calls == [("c1", "list_dir", SHOWN)]
 
 
-FORMS = {
+FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "sync with a list of results": ("tool/call/sync", {"results": [{"id": "c1", **CALL, "result": "a.txt"}]}),
     "flat invokeResult": ("tool/invokeResult", {**CALL, "result": "a.txt"}),
     "sync with an object": ("tool/call/sync", {"toolCall": {"id": "c1", **CALL}, "result": "a.txt"}),
@@ -139,7 +141,7 @@ async def test_a_result_that_does_not_name_the_request_joins_its_call(gateway: B
 
 @pytest.mark.parametrize("lost", [{}, {"toolCallId": "never-seen", "toolCallStatus": "PENDING"}])
 async def test_a_push_that_belongs_to_no_turn_is_dropped_with_a_warning_and_nothing_is_sent(
-    gateway: Bench, caplog: pytest.LogCaptureFixture, lost: dict[str, str]
+    gateway: Bench, caplog: pytest.LogCaptureFixture, lost: dict[str, Any]
 ) -> None:
     async with driven(gateway, "messages", stream=True) as turn:
         await turn.push("tool/call/sync", ids=False, name="list_dir", result="x", **lost)

@@ -1,5 +1,6 @@
 """Emulated tools, through a simulated model that really uses them."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -19,11 +20,11 @@ from lingma_gateway.conversation import (
     ToolResult,
     Turn,
 )
-from lingma_gateway.errors import ToolCallMissing
-from lingma_gateway.events import Call, FinishReason, PartKind, PartStarted
+from lingma_gateway.errors import InvalidRequest, ToolCallMissing
+from lingma_gateway.events import Call, FinishReason, PartDelta, PartKind, PartStarted
 from tests.lingma_gateway.answering.support import Ran, nothing_left, run, turn
 from tests.lingma_gateway.support_events import parts_of
-from tests.matrix.bench import Bench, bench
+from tests.matrix.bench import Bench, bench, eventually_empty
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -185,3 +186,79 @@ async def test_with_the_choice_none_no_tool_is_shown_and_no_call_read(gateway: B
     assert ran.text == text.replace("\n", " ")
     (question,) = await questions(gateway)
     assert "Reads a file" not in question["questionText"]
+
+
+def said(call: str) -> str:
+    """Directives that say a call line by line."""
+    return "\n".join(f"@sim say {line}" for line in call.splitlines())
+
+
+PICK = Tool(
+    "Pick",
+    schema='{"type":"object","properties":{"path":{"type":"string"},"count":{"type":"integer"}},"required":["count"]}',
+)
+
+
+def pick(count: str) -> str:
+    parameters = f"<parameter=path>\na.txt\n</parameter>\n<parameter=count>\n{count}\n</parameter>"
+    return f"<tool_call>\n<function=Pick>\n{parameters}\n</function>\n</tool_call>"
+
+
+@pytest.mark.parametrize("fault", ["", "\n@sim fault stop=no-finish"], ids=["stopped", "never told to be stopped"])
+async def test_a_call_of_which_the_client_has_a_part_is_completed_by_the_one_that_is_asked_for(
+    gateway: Bench, fault: str
+) -> None:
+    script = f"{said(pick('many'))}\n@sim chunks 30\n@sim hang{fault}\n@sim then\n{said(pick('7'))}"
+    ran = await run(gateway, turn(script, tools=(PICK,)))
+    ((head, arguments),) = calls(ran)
+    assert (head.name, json.loads(arguments)) == ("Pick", {"path": "a.txt", "count": 7})
+    # A part had been sent on before anything was wrong.
+    assert any(isinstance(event, PartDelta) for batch in ran.batches[:-1] for event in batch)
+    await nothing_left(gateway)
+
+
+async def test_a_client_that_goes_away_while_the_model_is_asked_again_frees_slot_and_session(gateway: Bench) -> None:
+    await gateway.forget_frames()
+    asking = asyncio.create_task(run(gateway, turn(f"{said(pick('many'))}\n@sim then\n@sim hang", tools=(PICK,))))
+
+    async def unasked() -> str:
+        return "the second question" if len(await questions(gateway)) < 2 else ""
+
+    await eventually_empty(unasked)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert gateway.pool.in_flight == 0
+    _, second = await questions(gateway)
+    assert len(await gateway.received("chat/stop", requestId=second["requestId"])) == 1
+    await nothing_left(gateway)
+
+
+async def test_a_conversation_goes_on_in_its_session_after_the_model_was_asked_again(reusing: Bench) -> None:
+    first = turn(f"{READS}\n@sim sloppy wrong-name\n@sim then\n@sim say it says {{{{result}}}}", tools=TOOLS)
+    ran = await run(reusing, first)
+    assert ran.record.retries == 1
+    ended = await run(reusing, then(first, ran, "hello"))
+    assert (ended.record.session, ended.text) == ("hit", "it says hello")
+
+
+async def test_a_session_whose_answer_was_cut_is_not_gone_on_with(reusing: Bench) -> None:
+    first = turn("@sim say one two three four", max_tokens=2)
+    ran = await run(reusing, first)
+    answer = Message(Role.ASSISTANT, (Text(ran.text),))
+    question = Message(Role.USER, (Text("@sim say five"),))
+    second = await run(reusing, replace(first, messages=(*first.messages, answer, question)))
+    assert second.record.session == "miss:unknown"
+
+
+async def test_where_tools_are_off_they_are_left_out_and_named_and_a_demand_is_refused(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    async with bench(tmp_path_factory.mktemp("off"), tools_mode="off") as off:
+        await off.forget_frames()
+        ran = await run(off, turn("@sim say hello", tools=TOOLS))
+        assert (ran.text, ran.record.ignored) == ("hello", ["tools"])
+        (question,) = await questions(off)
+        assert "Reads a file" not in question["questionText"]
+        with pytest.raises(InvalidRequest) as caught:
+            await run(off, turn("Hello", tools=TOOLS, tool_choice=ToolChoice(ChoiceMode.REQUIRED)))
+        assert caught.value.param == "tool_choice"

@@ -129,7 +129,7 @@ def test_the_tool_runner_goes_on_without_a_thread(sdk: anthropic.Anthropic, gate
         model="org_auto",
         max_tokens=64,
         tools=[weather],
-        messages=[{"role": "user", "content": "Hello"}],
+        messages=[{"role": "user", "content": "@sim say Hello"}],
         extra_headers={"x-request-id": "runner"},
     )
     message = runner.until_done()

@@ -82,6 +82,20 @@ def test_the_whole_conversation_reaches_the_model(client: httpx.Client) -> None:
     assert text.endswith("</conversation>\n\nSecond")
 
 
+def test_a_conversation_stays_with_the_account_that_holds_it(client: httpx.Client) -> None:
+    accounts = set()
+    for number in range(6):
+        asked: list[dict[str, object]] = [{"role": "user", "content": f"conversation {number}"}]
+        first = client.post(PATH, json={"messages": asked})
+        asked.append({"role": "assistant", "content": first.json()["choices"][0]["message"]["content"]})
+        asked.append({"role": "user", "content": "@sim recall"})
+        second = client.post(PATH, json={"messages": asked})
+        assert second.json()["choices"][0]["message"]["content"] == f"1. conversation {number}"
+        assert second.headers["x-lingma-account"] == first.headers["x-lingma-account"]
+        accounts.add(first.headers["x-lingma-account"])
+    assert len(accounts) == 2, "each conversation has an account of its own choice"
+
+
 def test_fields_without_effect_are_named(client: httpx.Client) -> None:
     response = client.post(PATH, json=ask("Hello", temperature=0.2, seed=1, tools=[]))
     assert response.headers["x-lingma-ignored"] == "seed, temperature"

@@ -143,3 +143,31 @@ async def test_a_key_that_is_too_long_is_refused() -> None:
         refused = await ask(client, key="k" * 256)
     assert refused.status_code == 400
     assert refused.json()["error"]["param"] == "Idempotency-Key"
+
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "/v1/messages": {"max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]},
+    "/v1/responses": {"input": "Hello"},
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("path", OTHERS)
+async def test_the_other_apis_repeat_their_answers_too(path: str, stream: bool) -> None:
+    services, turns = services_of(Account("alice"))
+    turns.script = scripted(EVENTS[:3], EVENTS[3:])
+    headers = {"x-api-key": "sk-a", "idempotency-key": "key-1"}
+    async with client_of(services) as client:
+        answers = [await client.post(path, json={**OTHERS[path], "stream": stream}, headers=headers) for _ in range(2)]
+    assert [each.status_code for each in answers] == [200, 200]
+    assert answers[0].content == answers[1].content
+    assert turns.begun == 1
+
+
+async def test_a_key_that_was_used_for_one_api_is_refused_for_another() -> None:
+    services, turns = services_of(Account("alice"))
+    turns.script = scripted(EVENTS)
+    headers = {"x-api-key": "sk-a", "idempotency-key": "key-1"}
+    async with client_of(services) as client:
+        first, other = [await client.post(path, json=asked, headers=headers) for path, asked in OTHERS.items()]
+    assert (first.status_code, other.status_code) == (200, 422)

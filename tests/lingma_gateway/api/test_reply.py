@@ -12,6 +12,9 @@ from lingma_gateway.api.access import Access
 from lingma_gateway.api.reply import Encoded, Encoder, Reply
 from lingma_gateway.codec import sse
 from lingma_gateway.dialects import openai_chat
+from lingma_gateway.dialects.anthropic import answer as anthropic
+from lingma_gateway.dialects.anthropic.answer import Thinking
+from lingma_gateway.dialects.openai_responses import answer as responses
 from lingma_gateway.errors import GatewayError, UpstreamLost, UpstreamProtocol
 from lingma_gateway.events import PartKind, StreamEvent
 from tests.lingma_gateway.support_events import answer
@@ -34,10 +37,28 @@ class Telling:
         return sse.data(f"failed {error.message} {request_id}".encode())
 
 
+def responses_envelope() -> responses.Envelope:
+    return responses.Envelope("resp_1", 1, b"{}", "m", shows_reasoning=True, stored=False, now=lambda: 1)
+
+
 ENCODERS: dict[str, Callable[[], Encoder]] = {
     "chat": lambda: openai_chat.StreamEncoder(ENVELOPE, include_usage=False),
+    "messages": lambda: anthropic.StreamEncoder(anthropic.Envelope("msg_1", "m"), Thinking.SHOWN),
+    "responses": lambda: responses.StreamEncoder(responses_envelope()),
     "one that tells": Telling,
 }
+BODIES: dict[str, Callable[[], Encoder]] = {
+    "chat": lambda: openai_chat.BodyEncoder(ENVELOPE),
+    "messages": lambda: anthropic.BodyEncoder(anthropic.Envelope("msg_1", "m"), Thinking.SHOWN),
+    "responses": lambda: responses.BodyEncoder(responses_envelope()),
+}
+LAST_WORDS = {
+    "chat": b"",
+    "messages": b"event: error\n",
+    "responses": b'"type":"response.failed"',
+    "one that tells": b"failed",
+}
+"""What a stream ends with that breaks off; nothing: its connection is aborted."""
 
 
 @dataclass
@@ -119,7 +140,8 @@ async def test_a_stream_is_written_as_its_events_come_and_ends(encoder: str) -> 
     assert not record.client_gone
 
 
-async def test_a_body_is_one_piece_with_its_length_and_comes_when_the_turn_has_ended() -> None:
+@pytest.mark.parametrize("body", BODIES)
+async def test_a_body_is_one_piece_with_its_length_and_comes_when_the_turn_has_ended(body: str) -> None:
     run = Run(EVENTS)
 
     class Watching(Client):
@@ -128,7 +150,7 @@ async def test_a_body_is_one_piece_with_its_length_and_comes_when_the_turn_has_e
             await super().send(message)
 
     client = Watching()
-    await sent(run, openai_chat.BodyEncoder(ENVELOPE), client, access())
+    await sent(run, BODIES[body](), client, access())
     assert client.complete
     assert int(client.headers[b"content-length"]) == len(client.body) > 0
     assert client.headers[b"content-type"] == b"application/json"
@@ -143,7 +165,7 @@ async def test_events_without_bytes_are_not_written() -> None:
 # Failures
 
 
-@pytest.mark.parametrize("encoder", [*ENCODERS.values(), lambda: openai_chat.BodyEncoder(ENVELOPE)])
+@pytest.mark.parametrize("encoder", [*ENCODERS.values(), *BODIES.values()])
 async def test_a_failure_before_the_first_byte_is_left_to_be_a_status(encoder: Callable[[], Encoder]) -> None:
     client, run = Client(), Run(LOST)
     with pytest.raises(UpstreamLost):
@@ -159,21 +181,15 @@ async def test_a_body_fails_as_a_status_however_far_it_was() -> None:
     assert client.sent == []
 
 
-async def test_a_chat_stream_that_breaks_off_has_no_end() -> None:
+@pytest.mark.parametrize("encoder", ENCODERS)
+async def test_a_stream_that_breaks_off_says_so_in_its_own_form_or_has_no_end(encoder: str) -> None:
     client, record = Client(), access()
-    await sent(Run(EVENTS[:3], LOST), ENCODERS["chat"](), client, record)
-    assert b"[DONE]" not in client.body
-    assert not client.complete
+    await sent(Run(EVENTS[:3], LOST), ENCODERS[encoder](), client, record)
+    assert LAST_WORDS[encoder] in client.body
+    assert client.complete is bool(LAST_WORDS[encoder])
+    assert not any(end in client.body for end in (b"[DONE]", b"message_stop", b"response.completed"))
     assert record.aborted
     assert record.error == "upstream_error"
-
-
-async def test_a_stream_whose_form_has_an_event_for_it_tells_that_it_broke_off_and_ends() -> None:
-    client, record = Client(), access()
-    await sent(Run(EVENTS[:3], LOST), ENCODERS["one that tells"](), client, record)
-    assert client.body.endswith(b"data: failed the connection broke req-1\n\n")
-    assert client.complete
-    assert record.aborted
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
@@ -187,7 +203,7 @@ async def test_a_failure_after_comments_alone_is_told_as_in_the_middle_of_a_stre
     assert record.aborted
     rest = client.body.replace(sse.KEEP_ALIVE, b"")
     assert rest == ENCODERS[encoder]().fail(LOST, "req-1")
-    assert client.complete is bool(rest)
+    assert client.complete is bool(rest) is bool(LAST_WORDS[encoder])
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
@@ -195,7 +211,7 @@ async def test_events_that_stop_without_an_end_are_a_failure_too(encoder: str) -
     client, record = Client(), access()
     await sent(Run(EVENTS[:3]), ENCODERS[encoder](), client, record)
     assert record.aborted
-    assert client.complete is (encoder == "one that tells")
+    assert client.complete is bool(LAST_WORDS[encoder])
     with pytest.raises(UpstreamProtocol):
         await sent(Run(), ENCODERS[encoder](), Client(), access())
 
@@ -238,7 +254,7 @@ async def test_a_body_gets_no_comments() -> None:
 # The client goes away
 
 
-@pytest.mark.parametrize("encoder", [*ENCODERS.values(), lambda: openai_chat.BodyEncoder(ENVELOPE)])
+@pytest.mark.parametrize("encoder", [*ENCODERS.values(), *BODIES.values()])
 @pytest.mark.parametrize("begun", [EVENTS[:0], EVENTS[:3]], ids=["before the first byte", "in the middle"])
 async def test_a_client_that_goes_away_ends_the_turn(encoder: Callable[[], Encoder], begun: list[StreamEvent]) -> None:
     client, record, never = Client(), access(), asyncio.Event()

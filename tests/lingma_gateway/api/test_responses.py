@@ -137,7 +137,8 @@ def test_a_conversation_goes_on_from_what_is_stored(sdk: openai.OpenAI) -> None:
     assert "My name is Ada" in second.output_text
     assert first.output_text in second.output_text
     assert "Only once" not in second.output_text.replace(first.output_text, "")
-    third = sdk.responses.create(model=MODEL, input="And again?", previous_response_id=second.id)
+    # With the same instructions as before it, it goes on in the session that holds it, so that one is asked.
+    third = sdk.responses.create(model=MODEL, input="@sim recall", previous_response_id=second.id)
     assert "My name is Ada" in third.output_text
     assert third.previous_response_id == second.id
 

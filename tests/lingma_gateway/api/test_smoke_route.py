@@ -120,3 +120,14 @@ def test_while_every_slot_is_taken_nobody_is_asked(tmp_path: Path) -> None:
         assert findings(checked)["chat"] == "no slot was free within 5 seconds"
     assert outcomes(checked)["chat"] == "not tried"
     assert outcomes(checked)["refresh"] == "as documented"
+
+
+def test_how_well_the_model_calls_tools_is_tried_when_it_is_asked_for(tmp_path: Path) -> None:
+    write_login(tmp_path / "work")
+    with sidecar(tmp_path) as running:
+        body = running.admin.post("/internal/smoke", params={"tools": "true", "model": "dashscope_qmodel"}).json()
+        refused = running.admin.post("/internal/smoke", params={"tools": "maybe"})
+    assert outcomes(body) == dict.fromkeys([*STEPS, "tools"], "as documented"), findings(body)
+    whole = {"valid": 10, "repaired": 0, "askedAgain": 0, "lost": 0, "false": 0}
+    assert body["toolCalls"] == {"model": "dashscope_qmodel", "coder": whole, "hermes": whole}
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "tools")

@@ -1,12 +1,13 @@
 import json
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lingma_gateway.codec import jsonrpc
-from lingma_gateway.codec.jsonrpc import Call, Error, Id, MessageError, Result
+from lingma_gateway.codec.jsonrpc import Call, Error, Id, KnownCall, KnownCalls, MessageError, Result
 
 ids = st.integers(min_value=-(2**53), max_value=2**53) | st.text()
 values = st.recursive(
@@ -100,3 +101,52 @@ def test_no_body_raises_anything_but_a_message_error(body: bytes) -> None:
         jsonrpc.parse(body)
     except MessageError as error:
         assert str(error)
+
+
+class Text(msgspec.Struct, frozen=True):
+    text: str = ""
+
+
+class Say(KnownCall, frozen=True, kw_only=True):
+    method: Literal["say", "whisper"]
+    params: Text
+
+
+@given(st.sampled_from(["say", "whisper"]), st.text(), st.none() | st.integers(), params)
+def test_a_call_of_a_known_form_reads_as_what_it_names_whatever_else_it_holds(
+    method: str, text: str, id: int | None, others: dict[str, Any]
+) -> None:
+    body = json.dumps({"id": id, "method": method, "params": {**others, "text": text}, "others": others}).encode()
+    call = KnownCalls(Say).read(body)
+    assert isinstance(call, Say)
+    assert (call.id, call.method, call.params) == (id, method, Text(text))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"method":"shout","params":{"text":"a"}}',
+        b'{"method":"say","params":{"text":1}}',
+        b'{"method":"say","params":[]}',
+        b'{"method":"say"}',
+        b'{"method":"say","params":{},"id":"7"}',
+        b'{"method":"say","params":{},"id":true}',
+        b'{"id":1,"result":{}}',
+        b'{"method":"say","params":{"text":"\xff"}}',
+        b'{"method":"say","params":{},"deep":' + b"[" * 5000,
+        b"[]",
+        b"",
+    ],
+)
+def test_what_has_not_the_known_form_is_left_to_the_general_reading(body: bytes) -> None:
+    assert KnownCalls(Say).read(body) is None
+
+
+@given(st.binary() | values.map(json.dumps).map(str.encode))
+def test_no_body_makes_the_known_form_raise(body: bytes) -> None:
+    KnownCalls(Say).read(body)
+
+
+@given(st.integers())
+def test_an_acknowledgement_is_a_result_that_says_nothing(id: int) -> None:
+    assert json.loads(jsonrpc.encode_acknowledgement(id)) == {"jsonrpc": "2.0", "id": id, "result": {}}

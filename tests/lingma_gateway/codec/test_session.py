@@ -1,5 +1,7 @@
 from collections.abc import Callable
+from typing import Literal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from lingma_gateway.codec import jsonrpc
 from lingma_gateway.codec.frames import FrameDecoder, FrameError, encode_frame
 from lingma_gateway.codec.session import (
     TRANSITIONS,
+    Heard,
     IdState,
     Inbound,
     LocalProtocolError,
@@ -178,6 +181,34 @@ def test_the_session_goes_on_after_a_malformed_message() -> None:
 def test_bytes_that_are_no_frames_end_the_session() -> None:
     with pytest.raises(FrameError):
         RpcSession().receive(b'{"jsonrpc":"2.0"}\r\n\r\n')
+
+
+class Said(msgspec.Struct, frozen=True):
+    text: str
+
+
+class Say(jsonrpc.KnownCall, frozen=True, kw_only=True):
+    method: Literal["chat/answer"]
+    params: Said
+
+
+def test_a_push_of_the_known_form_is_answered_already_and_nothing_is_owed_for_it() -> None:
+    session = RpcSession(Say)
+    (heard, silent) = session.receive(push("chat/answer", 7) + push("chat/answer"))
+    assert heard == Heard(
+        Say(id=7, method="chat/answer", params=Said("思")), encode_frame(jsonrpc.encode_result(7, {}))
+    )
+    assert silent == Heard(Say(method="chat/answer", params=Said("思")), None)
+    assert session.owed == 0
+
+
+def test_a_push_of_another_form_is_owed_an_answer_as_ever() -> None:
+    session = RpcSession(Say)
+    assert session.receive(push("chat/answer", "text") + push("chat/finish", 8)) == [
+        Push("text", "chat/answer", {"text": "思"}),
+        Push(8, "chat/finish", {"text": "思"}),
+    ]
+    assert session.owed == 2
 
 
 @given(st.integers(min_value=1, max_value=400))

@@ -49,10 +49,9 @@ def recording(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
 
 async def talk(port: int) -> Any:
     """Log in, list models, and one turn with a tool; the login status as the client saw it."""
-    async with open_connection(port, process_id=None, rpc_timeout_s=10, on_push=lambda _method, _params: None) as (
-        lingma,
-        _,
-    ):
+    async with open_connection(
+        port, process_id=None, rpc_timeout_s=10, on_push=lambda _method, _params: None, whole=True
+    ) as (lingma, _):
         status = await lingma.request("auth/status", {})
         assert await lingma.request("config/queryModels", {})
         request_id = str(uuid.uuid4())
@@ -61,8 +60,11 @@ async def talk(port: int) -> Any:
             await lingma.request(
                 "chat/ask", {**ask, "chatContext": {"filePath": "/home/planted-user/planted-project/x.py"}}
             )
-            while (await pushes.next(10, "event"))[0] != "chat/finish":
-                pass
+            method = ""
+            while method != "chat/finish":
+                pushed = await pushes.next(10, "event")
+                assert isinstance(pushed, tuple)
+                method, _ = pushed
         return status
 
 

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from lingma_gateway.codec import jsonrpc
 from lingma_gateway.codec.frames import FrameDecoder, encode_frame
-from lingma_gateway.errors import QuotaExceeded, UpstreamLost, UpstreamRefused, UpstreamTimeout
+from lingma_gateway.errors import ClientTooSlow, QuotaExceeded, UpstreamLost, UpstreamRefused, UpstreamTimeout
 from lingma_gateway.lingma.connection import Connection, open_connection
 from lingma_gateway.lingma.toolanswers import ToolAnswers
+from lingma_gateway.lingma.updates import Pushed, Spoken
 from lingma_gateway.toolpolicy import ToolPolicy
 
 SECONDS = 5.0
@@ -26,11 +28,14 @@ class Lingma:
     def __init__(self) -> None:
         self.received: asyncio.Queue[Message] = asyncio.Queue()
         self.socket: ServerConnection | None = None
+        self.messages = 0
+        """How many came, whatever they held."""
 
     async def serve(self, socket: ServerConnection) -> None:
         self.socket = socket
         decoder = FrameDecoder()
         async for data in socket:
+            self.messages += 1
             for body in decoder.feed(data if isinstance(data, bytes) else data.encode()):
                 message = json.loads(body)
                 if message.get("method") == "initialize":
@@ -54,7 +59,11 @@ class Lingma:
 
 @asynccontextmanager
 async def connected(
-    process_id: int | None = None, pushed: list[str] | None = None, rpc_timeout_s: float = SECONDS
+    process_id: int | None = None,
+    pushed: list[str] | None = None,
+    rpc_timeout_s: float = SECONDS,
+    *,
+    whole: bool = False,
 ) -> AsyncIterator[tuple[Lingma, Connection]]:
     """Both ends, after `initialize`."""
     lingma, others = Lingma(), pushed if pushed is not None else []
@@ -65,8 +74,18 @@ async def connected(
             process_id=process_id,
             rpc_timeout_s=rpc_timeout_s,
             on_push=lambda method, _: others.append(method),
+            whole=whole,
         ) as (connection, _):
             yield lingma, connection
+
+
+def spoken(request_id: str, id: int | None, said: str) -> bytes:
+    return encode_frame(jsonrpc.encode_call("chat/answer", {"requestId": request_id, "text": said}, id))
+
+
+def text(pushed: Pushed) -> str:
+    assert isinstance(pushed, Spoken)
+    return pushed.params.text
 
 
 @pytest.mark.parametrize("process_id", [None, 7])
@@ -112,8 +131,60 @@ async def test_acknowledgements_do_not_wait_for_the_reader_of_a_turn() -> None:
             for number in range(500):
                 await lingma.push("chat/answer", number, requestId="r", text=str(number))
                 assert (await lingma.next())["id"] == number
-            texts = [(await pushes.next(SECONDS, "answer"))[1]["text"] for _ in range(500)]
+            texts = [text(await pushes.next(SECONDS, "answer")) for _ in range(500)]
     assert texts == [str(number) for number in range(500)]
+
+
+async def test_all_pushes_of_one_read_are_one_batch_for_their_turn() -> None:
+    async with connected() as (lingma, connection):
+        await lingma.next()
+        with connection.turn("r") as pushes, connection.turn("other") as others:
+            frames = [spoken("r", 1, "a"), spoken("other", 2, "x"), spoken("r", 3, "b"), spoken("r", None, "c")]
+            await lingma.write(b"".join(frames))
+            assert [text(each) for each in await pushes.batch(SECONDS, "answer")] == ["a", "b", "c"]
+            assert [text(each) for each in await others.batch(SECONDS, "answer")] == ["x"]
+        assert [(await lingma.next())["id"] for _ in range(3)] == [1, 2, 3]
+
+
+async def test_each_of_many_pushes_is_acknowledged_in_a_message_of_its_own() -> None:
+    async with connected() as (lingma, connection):
+        await lingma.next()
+        with connection.turn("r"):
+            for number in range(200):
+                await lingma.write(spoken("r", number, "a"))
+            assert [(await lingma.next())["id"] for _ in range(200)] == list(range(200))
+        assert lingma.messages == 201
+        assert connection.under_way == 0
+
+
+async def test_a_push_in_an_unusual_form_is_the_same_to_its_turn() -> None:
+    async with connected() as (lingma, connection):
+        await lingma.next()
+        with connection.turn("r") as pushes:
+            await lingma.push("chat/answer", "text as an id", requestId="r", text=None)
+            assert await pushes.next(SECONDS, "answer") == ("chat/answer", {"requestId": "r", "text": None})
+            assert (await lingma.next())["id"] == "text as an id"
+
+
+async def test_who_looks_at_what_lingma_sends_gets_every_push_whole() -> None:
+    async with connected(whole=True) as (lingma, connection):
+        await lingma.next()
+        with connection.turn("r") as pushes:
+            await lingma.push("chat/answer", 1, requestId="r", text="a", timestamp=7)
+            expected = {"requestId": "r", "text": "a", "timestamp": 7}
+            assert await pushes.next(SECONDS, "answer") == ("chat/answer", expected)
+
+
+async def test_a_turn_that_nobody_reads_ends_and_holds_up_no_acknowledgement() -> None:
+    async with connected() as (lingma, connection):
+        await lingma.next()
+        with connection.turn("r") as pushes:
+            for number in range(1, 11):
+                await lingma.push("chat/answer", number, requestId="r", text="x" * 1_000_000)
+                assert (await lingma.next())["id"] == number
+            with pytest.raises(ClientTooSlow):
+                await pushes.batch(SECONDS, "answer")
+            assert pushes.arrived() == []
 
 
 async def test_a_tool_is_denied_in_its_reply() -> None:
@@ -171,8 +242,8 @@ async def test_a_push_about_a_tool_that_names_no_request_goes_to_the_turn_that_k
             await lingma.push("tool/invokeResult", 4, toolCallId="c", result="x")
             await lingma.push("tool/invokeResult", 5, toolCallId="never seen", result="x")
             assert [(await lingma.next())["id"] for _ in range(3)] == [3, 4, 5]
-            methods = [(await pushes.next(SECONDS, "pushes"))[0] for _ in range(2)]
-    assert methods == ["tool/invoke", "tool/invokeResult"]
+            taken = [await pushes.next(SECONDS, "pushes") for _ in range(2)]
+    assert [None if isinstance(each, Spoken) else each[0] for each in taken] == ["tool/invoke", "tool/invokeResult"]
     assert pushed == ["tool/invokeResult"]
 
 
@@ -242,7 +313,7 @@ async def test_an_ask_is_a_notification_or_a_request_whose_reply_is_not_waited_f
             await connection.ask({"requestId": "r"}, pushes, as_request=True)
             assert "id" in await lingma.next()
             await lingma.push("chat/answer", requestId="r")
-            assert (await pushes.next(SECONDS, "answer"))[0] == "chat/answer"
+            assert text(await pushes.next(SECONDS, "answer")) == ""
         assert connection.under_way == 0
 
 
@@ -271,7 +342,7 @@ async def test_a_reply_that_accepts_an_ask_is_no_event_of_the_turn() -> None:
             await connection.ask({"requestId": "r"}, pushes, as_request=True)
             await lingma.say({"id": (await lingma.next())["id"], "result": {"isSuccess": True, "errorCode": ""}})
             await lingma.push("chat/finish", requestId="r")
-            assert (await pushes.next(SECONDS, "answer"))[0] == "chat/finish"
+            assert await pushes.next(SECONDS, "answer") == ("chat/finish", {"requestId": "r"})
 
 
 async def test_a_port_where_nothing_listens_is_a_lost_connection() -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from aiohttp import web
 from websockets.asyncio.server import ServerConnection, serve
 
 from lingma_gateway.errors import UpstreamError, UpstreamRefused
@@ -80,11 +81,13 @@ class ScriptedBrowser:
     def __init__(self, outcome: Outcome | None = None) -> None:
         self.outcome: Outcome = outcome or LoggedIn()
         self.errands: list[Errand] = []
+        self.began = asyncio.Event()
         self.hold: asyncio.Event | None = None
         self.broken: Exception | None = None
 
     async def log_in(self, errand: Errand) -> Outcome:
         self.errands.append(errand)
+        self.began.set()
         if self.broken is not None:
             raise self.broken
         if self.hold is not None:
@@ -92,3 +95,15 @@ class ScriptedBrowser:
         await errand.address()
         await errand.logged_in()
         return self.outcome
+
+
+@asynccontextmanager
+async def serving(app: web.Application, port: int = 0) -> AsyncIterator[int]:
+    """The application on a port of loopback (0: a free one), as the container `login` serves it."""
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()

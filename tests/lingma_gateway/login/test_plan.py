@@ -228,3 +228,20 @@ def test_an_age_in_words_changes_seldom(seconds: float, words: str) -> None:
 def test_outcomes_are_a_closed_union() -> None:
     outcomes: list[Outcome] = [plan.LoggedIn(), Failed("x")]
     assert len(set(outcomes)) == 2
+
+
+def test_what_keeps_a_way_from_being_offered_is_told_unless_there_is_something_better() -> None:
+    hindered = "the container `login` does not answer"
+    nothing = waited(plan.decide(situation(offers=(), hindrance=hindered)))
+    assert nothing == Wait(Login(LoginReason.NO_SESSION, f"Lingma is not logged in; {hindered}"), None)
+    tokens = {Way.PERSONAL_TOKEN: attempt(Result.REFUSED)}
+    offers = (Offer(Way.PERSONAL_TOKEN, "c"),)
+    refused = waited(plan.decide(situation(offers=offers, attempts=tokens, hindrance=hindered)))
+    assert refused.login is not None and refused.login.reason is LoginReason.CREDENTIALS_REJECTED
+
+
+def test_what_will_be_there_in_a_moment_is_waited_for_unless_another_way_can_be_tried() -> None:
+    awaited = {"hindrance": "waiting", "awaited": True}
+    expected = Wait(Login(LoginReason.LOGIN_IN_PROGRESS, "waiting"), NOW + plan.AWAITED_WAIT_S)
+    assert plan.decide(situation(offers=(), **awaited)) == expected
+    assert tried(plan.decide(situation(offers=(Offer(Way.PERSONAL_TOKEN, "c"),), **awaited))) is Way.PERSONAL_TOKEN

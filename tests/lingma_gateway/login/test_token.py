@@ -21,6 +21,8 @@ def test_each_way_sends_its_own_fields() -> None:
         "accessKey": "s-ak",
         "secretKey": "s-sk",
     }
+    assert token.login_params(Way.PERSONAL_TOKEN, FULL, "o1")["orgId"] == "o1"
+    assert token.login_params(Way.ACCESS_KEY, FULL, "o1")["orgId"] == "o1"
     with pytest.raises(ValueError, match="browser"):
         token.login_params(Way.BROWSER, FULL)
 

@@ -13,7 +13,7 @@ from lingma_gateway.conversation import (
     ToolResult,
     Turn,
 )
-from lingma_gateway.prompting.prompt import Wording, media_of, reply, whole
+from lingma_gateway.prompting.prompt import Wording, reply, whole
 
 IMAGE = Media(MediaKind.IMAGE, "messages[0].content[1]", "image/png", b"png")
 
@@ -121,11 +121,3 @@ def test_the_last_message_of_the_user_ends_every_prompt(before: list[Message], t
     last = said(Role.USER, f"{text}?")
     assert whole(turn(*before, last)).endswith(f"{text}?")
     assert reply([*before, last]).endswith(f"{text}?")
-
-
-def test_media_are_found_in_messages_and_in_results_of_tools() -> None:
-    inner = Media(MediaKind.FILE, "messages[1].content[0]")
-    assert media_of([said(Role.USER, "see", IMAGE), said(Role.TOOL, ToolResult("c", (Text("x"), inner)))]) == [
-        IMAGE,
-        inner,
-    ]

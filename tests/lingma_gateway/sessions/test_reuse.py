@@ -1,6 +1,7 @@
 """Session reuse, through a simulated Lingma that tells what each of its sessions was asked."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -129,6 +130,64 @@ async def ran(gateway: Bench, asked: Turn, key: str) -> TurnRecord:
         async for _ in produced:
             pass
     return record
+
+
+async def test_a_conversation_moves_between_the_three_apis(gateway: Bench) -> None:
+    chat = Chat(gateway, [{"role": "system", "content": "You are brief"}])
+    await chat.ask("by chat completions")
+    system, *history = chat.messages
+    async with counted(gateway, hit=2), gateway.client() as client:
+        history.append({"role": "user", "content": [{"type": "text", "text": "by messages"}]})
+        header = {"type": "text", "text": "x-anthropic-billing-header: cc_version=2.1.328.b3f;"}
+        blocks = [header, {"type": "text", "text": system["content"], "cache_control": {"type": "ephemeral"}}]
+        message = await client.post(
+            "/v1/messages", json={"model": "org_auto", "max_tokens": 500, "system": blocks, "messages": history}
+        )
+        assert message.status_code == 200, message.text
+        history.append({"role": "assistant", "content": message.json()["content"][0]["text"]})
+        history.append({"role": "user", "content": RECALL})
+        response = await client.post("/v1/responses", json={"instructions": "You are brief", "input": history})
+        assert response.status_code == 200, response.text
+    recalled = response.json()["output"][-1]["content"][0]["text"]
+    assert recalled == "1. You are brief /  / by chat completions\n2. by messages"
+
+
+LOOP = """Read it for me
+@sim call Read {"path": "a.txt", "lines": 3}
+@sim then
+@sim say it says {{result}}"""
+READ = {
+    "type": "function",
+    "function": {
+        "name": "Read",
+        "description": "Reads a file",
+        "parameters": {
+            "type": "object",
+            "properties": {"path": {"type": "string"}, "lines": {"type": "integer"}},
+            "required": ["path"],
+        },
+    },
+}
+
+
+async def test_it_goes_on_through_a_loop_of_tools_however_the_arguments_are_written_again(gateway: Bench) -> None:
+    chat = Chat(gateway, fields={"tools": [READ]})
+    async with counted(gateway, first=1, hit=2):
+        called = (await chat.ask(LOOP)).message
+        [call] = called["tool_calls"]
+        arguments = json.loads(call["function"]["arguments"])
+        again = json.dumps(dict(reversed(arguments.items())), indent=2)
+        chat.messages[-1] = {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{**call, "function": {"name": "Read", "arguments": again}}],
+        }
+        chat.messages.append({"role": "tool", "tool_call_id": call["id"], "content": "so it is"})
+        assert (await chat.go_on()).text == "it says so it is"
+        write = {"type": "function", "function": {"name": "Write", "description": "Writes a file"}}
+        added = await chat.ask("what next?", tools=[write, READ])
+    assert "Write" in added.text, "the tool that came later is told with the next message"
+    assert "Reads a file" not in added.text
 
 
 async def test_a_cancelled_stream_is_not_gone_on_with_and_its_session_is_deleted(gateway: Bench) -> None:

@@ -6,10 +6,10 @@ A dialect is one module here with its PATHS and SCHEMAS; tests hold them against
 from collections.abc import Mapping
 from typing import Any
 
-from lingma_gateway.api.openapi import admin, chat, health, models
+from lingma_gateway.api.openapi import admin, chat, health, messages, models, responses
 from lingma_gateway.api.openapi.common import COMPONENTS
 
-_DIALECTS = (chat, models, health)
+_DIALECTS = (chat, messages, responses, models, health)
 
 
 def document(version: str, *, with_admin: bool) -> dict[str, Any]:

@@ -71,6 +71,9 @@ PATHS: dict[str, Any] = {
         "The login as a bundle; holds tokens",
         object_of({"instance": STRING, "account": nullable(STRING), "raw_bytes": INTEGER, "bundle_b64": STRING}),
     ),
+    "/internal/session/captured": _operation(
+        "get", "capturedSession", "The login as it was kept last; holds tokens", _OBJECT
+    ),
     "/internal/models/raw": _operation(
         "get",
         "rawModels",

@@ -6,6 +6,7 @@ from lingma_gateway.api.openapi.common import (
     ANYTHING,
     BOOLEAN,
     CLIENT_KEY,
+    EVENT,
     IDEMPOTENCY_KEY,
     INTEGER,
     JSON,
@@ -21,8 +22,10 @@ from lingma_gateway.api.openapi.common import (
     object_of,
     one_of,
     ref,
+    treated,
 )
-from lingma_gateway.dialects.openai_chat import FIELDS, Treatment
+from lingma_gateway.dialects.openai_chat import FIELDS
+from lingma_gateway.dialects.treatment import Treatment
 
 _NAME: Schema = {"type": "string", "minLength": 1}
 _OBJECT: Schema = {"type": "object"}
@@ -130,15 +133,13 @@ _READ: dict[str, Schema] = {
 """What is read, and so must be as it says; anything else may be anything."""
 
 
-def _described(name: str, schema: Schema) -> Schema:
-    return {**schema, "description": f"{FIELDS[name].value}."}
-
+_NAMES = list(dict.fromkeys(name.partition(".")[0] for name in FIELDS))
 
 SCHEMAS: dict[str, Any] = {
     "ChatRequest": {
         "type": "object",
         "required": ["messages"],
-        "properties": {name: _described(name, _READ.get(name, ANYTHING)) for name in FIELDS},
+        "properties": treated(FIELDS, {name: _READ.get(name, ANYTHING) for name in _NAMES}),
         "description": f"Fields that are not listed are {Treatment.IGNORED.value} and named in `x-lingma-ignored`.",
     },
     "ChatMessage": object_of(
@@ -222,7 +223,7 @@ PATHS: dict[str, Any] = {
                 "200": answer(
                     "The answer. As a stream where `stream` is true: chunks as `data:` lines, then `data: [DONE]`; one "
                     "that breaks off ends with its connection.",
-                    {JSON: ref("ChatCompletion"), SSE: STRING},
+                    {JSON: ref("ChatCompletion"), SSE: EVENT},
                     of_a_turn=True,
                 ),
                 **errors(*OF_A_TURN),

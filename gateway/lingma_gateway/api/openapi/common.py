@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from lingma_gateway.dialects.treatment import Fields
+
 Schema = Mapping[str, Any]
 
 JSON = "application/json"
@@ -39,6 +41,10 @@ def object_of(required: Mapping[str, Schema], optional: Mapping[str, Schema] | N
     properties = {**required, **(optional or {})}
     made: dict[str, Any] = {"type": "object", "properties": properties, **more}
     return {**made, "required": list(required)} if required else made
+
+
+EVENT: Schema = object_of({"data": STRING}, {"event": STRING})
+"""One server-sent event; comments may stand between two."""
 
 
 def _header(description: str, schema: Schema = STRING) -> Schema:
@@ -118,6 +124,24 @@ def body(schema: Schema) -> Schema:
 
 def query(name: str, description: str, schema: Schema, *, required: bool = False) -> Schema:
     return {"name": name, "in": "query", "description": description, "required": required, "schema": schema}
+
+
+def path(name: str, description: str) -> Schema:
+    return {
+        "name": name,
+        "in": "path",
+        "description": description,
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+    }
+
+
+def treated(fields: Fields, schemas: Mapping[str, Schema]) -> dict[str, Schema]:
+    """The schemas of a request's fields, each with what becomes of the field as its description."""
+    return {
+        name: {**schema, "description": f"{fields[name].value}."} if name in fields else schema
+        for name, schema in schemas.items()
+    }
 
 
 IDEMPOTENCY_KEY: Schema = {

@@ -5,7 +5,7 @@ OpenAI's published API.
 """
 
 from lingma_gateway.dialects.openai_chat.answer import BodyEncoder, Envelope, StreamEncoder
-from lingma_gateway.dialects.openai_chat.fields import FIELDS, Treatment
+from lingma_gateway.dialects.openai_chat.fields import FIELDS
 from lingma_gateway.dialects.openai_chat.request import ChatRequest, parse
 
-__all__ = ["FIELDS", "BodyEncoder", "ChatRequest", "Envelope", "StreamEncoder", "Treatment", "parse"]
+__all__ = ["FIELDS", "BodyEncoder", "ChatRequest", "Envelope", "StreamEncoder", "parse"]

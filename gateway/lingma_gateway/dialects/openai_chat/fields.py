@@ -1,34 +1,20 @@
 """The fields of a request: what becomes of each, and how a value is read or refused by its name."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any, Final
 
+from lingma_gateway.dialects.treatment import Fields, Treatment
 from lingma_gateway.errors import InvalidRequest
 
-
-class Treatment(StrEnum):
-    """What becomes of a field; docs/api.md lists them by these words."""
-
-    HONOURED = "honoured"
-    EMULATED = "emulated"
-    """Lingma knows nothing of it; the gateway does it."""
-    ACCEPTED = "accepted"
-    """Says nothing about the answer; it is not named in `x-lingma-ignored`."""
-    IGNORED = "ignored"
-    """Named in `x-lingma-ignored`, as is every field that is not in the list."""
-    REFUSED = "refused"
-    """Leaving it out would silently change the answer: 400 names it, unless its value asks for the ordinary answer."""
-
-
-_HONOURED, _EMULATED, _ACCEPTED = Treatment.HONOURED, Treatment.EMULATED, Treatment.ACCEPTED
+_HONOURED, _EMULATED, _SILENT = Treatment.HONOURED, Treatment.EMULATED, Treatment.SILENT
 _IGNORED, _REFUSED = Treatment.IGNORED, Treatment.REFUSED
 
-FIELDS: Final[Mapping[str, Treatment]] = {
+FIELDS: Final[Fields] = {
     "messages": _HONOURED,
     "model": _HONOURED,
     "stream": _HONOURED,
-    "stream_options": _HONOURED,
+    "stream_options.include_usage": _HONOURED,
+    "stream_options.include_obfuscation": _SILENT,
     "user": _HONOURED,
     "tools": _EMULATED,
     "tool_choice": _EMULATED,
@@ -39,13 +25,13 @@ FIELDS: Final[Mapping[str, Treatment]] = {
     "max_tokens": _EMULATED,
     "max_completion_tokens": _EMULATED,
     "response_format": _EMULATED,
-    "metadata": _ACCEPTED,
-    "prompt_cache_key": _ACCEPTED,
-    "prompt_cache_options": _ACCEPTED,
-    "prompt_cache_retention": _ACCEPTED,
-    "safety_identifier": _ACCEPTED,
-    "service_tier": _ACCEPTED,
-    "store": _ACCEPTED,
+    "metadata": _SILENT,
+    "prompt_cache_key": _SILENT,
+    "prompt_cache_options": _SILENT,
+    "prompt_cache_retention": _SILENT,
+    "safety_identifier": _SILENT,
+    "service_tier": _SILENT,
+    "store": _SILENT,
     "frequency_penalty": _IGNORED,
     "logit_bias": _IGNORED,
     "logprobs": _IGNORED,
@@ -64,15 +50,6 @@ FIELDS: Final[Mapping[str, Treatment]] = {
     "n": _REFUSED,
 }
 """Every field of OpenAI's published request."""
-
-
-def without_effect(fields: Mapping[str, Any]) -> list[str]:
-    """The fields to name as ignored: a value that asks for nothing is not one."""
-    return [
-        name
-        for name, value in fields.items()
-        if FIELDS.get(name, Treatment.IGNORED) is Treatment.IGNORED and value not in (None, False, [], {})
-    ]
 
 
 def refuse_unsupported(fields: Mapping[str, Any]) -> None:

@@ -1,12 +1,10 @@
 """Parts of content that are not text: images, audio, files."""
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from lingma_gateway.conversation import Media, MediaKind
+from lingma_gateway.dialects import dataurls
 from lingma_gateway.dialects.openai_chat.fields import mapping, name, optional_string, string
 from lingma_gateway.errors import InvalidRequest
 
@@ -43,29 +41,22 @@ def file(part: Mapping[str, Any], where: str) -> Media | None:
 
 
 def _by_url(url: str, kind: MediaKind, where: str, at: str) -> Media:
-    scheme, colon, rest = url.partition(":")
+    scheme, colon, _ = url.partition(":")
     match scheme.lower() if colon else "":
         case "http" | "https":
             return Media(kind, where, url=url)
         case "data":
-            return _by_data_url(rest, kind, where, at)
+            try:
+                media_type, data = dataurls.parse(url)
+            except ValueError as error:
+                raise InvalidRequest(f"{at} must be a data: URL of base64 or text", param=at) from error
+            return Media(kind, where, media_type, data)
         case _:
             raise InvalidRequest(f"{at} must be a data: or https: URL", param=at)
 
 
-def _by_data_url(rest: str, kind: MediaKind, where: str, at: str) -> Media:
-    """RFC 2397: `[type][;base64],data`."""
-    head, comma, data = rest.partition(",")
-    if not comma:
-        raise InvalidRequest(f"{at} must be a data: URL with a comma before its data", param=at)
-    media_type, *parameters = [part.strip() for part in head.split(";")]
-    if "base64" in (parameter.lower() for parameter in parameters):
-        return Media(kind, where, media_type, _decoded(data, at))
-    return Media(kind, where, media_type, unquote_to_bytes(data))
-
-
 def _decoded(text: str, at: str) -> bytes:
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
+        return dataurls.decode(text)
+    except ValueError as error:
         raise InvalidRequest(f"{at} must be base64", param=at) from error

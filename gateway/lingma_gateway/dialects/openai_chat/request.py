@@ -7,15 +7,16 @@ from typing import Any
 import orjson
 
 from lingma_gateway.conversation import OutputFormat, Turn
+from lingma_gateway.dialects import treatment
 from lingma_gateway.dialects.openai_chat import tools
 from lingma_gateway.dialects.openai_chat.fields import (
+    FIELDS,
     boolean,
     items,
     mapping,
     name,
     optional_string,
     refuse_unsupported,
-    without_effect,
 )
 from lingma_gateway.dialects.openai_chat.messages import read_messages
 from lingma_gateway.errors import InvalidRequest
@@ -52,7 +53,7 @@ def parse(body: bytes) -> ChatRequest:
         max_tokens=_max_tokens(fields),
         output=_output(fields.get("response_format")),
         user=optional_string(fields.get("user"), "user"),
-        ignored=tuple(sorted({*without_effect(fields), *history.ignored, *offer.ignored})),
+        ignored=tuple(sorted({*treatment.ignored(fields, FIELDS), *history.ignored, *offer.ignored})),
         degraded=history.degraded,
     )
     return ChatRequest(turn, stream and _include_usage(fields.get("stream_options")), offer.as_function_call)

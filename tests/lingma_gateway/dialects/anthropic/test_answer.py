@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lingma_gateway.dialects.anthropic.answer import SIGNATURE, BodyEncoder, Envelope, StreamEncoder, Thinking
 from lingma_gateway.errors import UpstreamLost, UpstreamProtocol
 from lingma_gateway.events import Call, Finished, FinishReason, PartKind, Result, StreamEvent, Usage
-from tests.lingma_gateway.dialects.anthropic.support import Steps, answer_of, answers_with_tools
+from tests.lingma_gateway.dialects.anthropic.support_answers import Steps, answer_of, answers_with_tools
 from tests.lingma_gateway.dialects.golden import agree
 
 ENVELOPE = Envelope("msg_1", "claude-sonnet-4-5")
