@@ -237,3 +237,9 @@ def test_routes_responses_wrap_the_same_chat(recorded: Recorded, path: str) -> N
 def test_routes_responses_take_bearer_keys_and_refuse_in_openais_form(recorded: Recorded) -> None:
     refused = recorded.client.post("/v1/responses", json={"input": "Hello"}, headers={"authorization": "Bearer wrong"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (401, "invalid_api_key")
+
+
+def test_agent_mode_is_off_in_a_cluster_and_says_how_it_is_switched_on(recorded: Recorded) -> None:
+    refused = recorded.client.post(CHAT, json={"model": "lingma-agent", "messages": ASKED["messages"]})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "model_not_found")
+    assert "AGENT_MODE" in refused.json()["error"]["message"]
