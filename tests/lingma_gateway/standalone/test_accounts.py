@@ -199,7 +199,7 @@ def test_settings_of_one_account_that_a_list_replaces_are_named(tmp_path: Path) 
     [
         ("LINGMA_ACCOUNTS", "u1:p1,hidden", "LINGMA_ACCOUNTS: entry 2 is not USER:PASSWORD"),
         ("LINGMA_ACCOUNTS", "[hidden", "LINGMA_ACCOUNTS begins like JSON and is none"),
-        ("DEFAULT_ASK_MODE", "agent", "DEFAULT_ASK_MODE: Value error, agent mode is not served yet"),
+        ("AGENT_TOOLS", "list_dir=show,hidden", "AGENT_TOOLS: Value error, entry 2 must be NAME=deny"),
         ("MODEL_ALIASES", "a,b*c", "MODEL_ALIASES: Value error, entry 2 needs a name"),
     ],
 )
@@ -210,3 +210,13 @@ def test_a_bad_setting_ends_the_start_with_its_name_and_without_its_value(
         assert program.wait() == 2
     assert complaint in "".join(program.lines)
     assert "hidden" not in "".join(program.lines)
+
+
+@pytest.mark.parametrize("variable", ["DEFAULT_ASK_MODE", "TOOLS_MODE"])
+def test_settings_that_ask_for_the_agent_where_it_is_off_end_the_start_and_name_the_switch(
+    tmp_path: Path, variable: str
+) -> None:
+    environment = settings(tmp_path) | {variable: "agent", "AGENT_MODE": "off"}
+    with Program("lingma_gateway", ["serve"], environment) as program:
+        assert program.wait() == 2
+    assert f"{variable}=agent asks for Lingma's agent, which is off here: set AGENT_MODE=on" in "".join(program.lines)
