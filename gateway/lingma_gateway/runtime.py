@@ -34,7 +34,7 @@ from lingma_gateway.sharing import SharedAnswers, SharingSettings
 from lingma_gateway.showing import Showing
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.toolpolicy import ToolPolicy
-from lingma_gateway.tools import Grammars
+from lingma_gateway.tools import Grammars, prepare
 from lingma_gateway.turns import AgentSettings, ToolSettings, Turns, TurnSettings
 
 log = logging.getLogger(__name__)
@@ -217,6 +217,8 @@ async def running_services(
         shared_answers = SharedAnswers(_sharing(settings))
         stack.push_async_callback(shared_answers.close)
         await stack.enter_async_context(_swept(turns))
+        if settings.tools_mode == "emulate":
+            await asyncio.to_thread(prepare)  # while Lingma is being connected, not in the first request
         yield Services(
             settings, pool, turns, metrics, identity, names, sessions, responses, shared_answers=shared_answers
         )

@@ -7,12 +7,14 @@ from opentelemetry.trace import INVALID_SPAN
 
 from lingma_contract.jsonlog import JsonFormatter
 from lingma_gateway.answers.calls import Made
+from lingma_gateway.answers.owntools import OwnCall, OwnResult
 from lingma_gateway.answers.results import Arrival, Arrived
 from lingma_gateway.events import Call
 from lingma_gateway.pool import Pool, PoolSettings
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.telemetry.metrics import Metrics
 from lingma_gateway.telemetry.tooltrace import Conversation, ToolTrace
+from lingma_gateway.toolpolicy import Rule
 
 READ = Made(Call("call_1", "Read"), '{"path": "a.txt", "key": "sk-planted1234567890abcdef"}')
 
@@ -157,3 +159,59 @@ def test_calls_whose_result_never_comes_are_forgotten_in_the_end(lines: Lines) -
     bench.trace.arrived(bench.of, Arrived("call_0", "Read", Arrival.OK))
     bench.trace.arrived(bench.of, Arrived("call_1", "Read", Arrival.OK))
     assert ["duration_ms" in line for line in lines.fields[-2:]] == [False, True]
+
+
+LISTS = OwnCall("c1", "list_dir", '{"path":"src"}', Rule.SHOW)
+DELETES = OwnCall("c2", "delete_file", "{}", Rule.DENY)
+
+
+def test_a_tool_of_lingmas_own_has_the_same_lines_and_says_its_rule(lines: Lines) -> None:
+    bench = Bench()
+    bench.trace.own_call(bench.of, LISTS, 3.21)
+    bench.now_ns = 2_500_000_000
+    bench.trace.own_result(bench.of, OwnResult(LISTS, "no such folder", True))
+    common = {
+        "tool_call_id": "c1",
+        "name": "list_dir",
+        "request_id": "req-1",
+        "conversation": "c0ffee",
+        "key_id": "team-a",
+        "account": "alice",
+        "mode": "agent",
+        "rule": "show",
+    }
+    assert lines.fields == [
+        {**common, "phase": "call", "outcome": "ok", "duration_ms": 3.2, "arguments_chars": 14},
+        {**common, "phase": "result", "outcome": "error", "duration_ms": 2500.0, "result_chars": 14},
+    ]
+    assert bench.counted() == {("list_dir", "ok"): 1}
+
+
+def test_one_that_is_denied_is_refused_and_one_that_runs_all_the_same_is_a_warning(
+    lines: Lines, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench()
+    bench.trace.own_call(bench.of, DELETES, 1)
+    bench.trace.own_unasked(bench.of, DELETES)
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
+    assert [(line["phase"], line["outcome"]) for line in lines.fields] == [("call", "refused"), ("unasked", "unasked")]
+    assert bench.counted() == {("delete_file", "refused"): 1, ("delete_file", "unasked"): 1}
+
+
+def test_a_call_that_lingma_left_to_the_client_ends_with_the_result_of_its_next_request(lines: Lines) -> None:
+    bench = Bench()
+    theirs = OwnCall("call_1", "Read", "{}", Rule.DENY, theirs=True)
+    bench.trace.own_call(bench.of, theirs, 1)
+    bench.now_ns = 1_000_000
+    bench.trace.arrived(bench.of, Arrived("call_1", "Read", Arrival.OK, "x"))
+    assert "rule" not in lines.fields[0]
+    assert (lines.fields[0]["outcome"], lines.fields[1]["duration_ms"]) == ("ok", 1.0)
+
+
+def test_arguments_and_results_of_lingmas_tools_are_logged_when_asked_for_alone(lines: Lines) -> None:
+    for log_content in (False, True):
+        bench = Bench(log_content=log_content)
+        bench.trace.own_call(bench.of, LISTS, 1)
+        bench.trace.own_result(bench.of, OwnResult(LISTS, "a.txt", False))
+    assert ["arguments" in line or "result" in line for line in lines.fields] == [False, False, True, True]
+    assert (lines.fields[2]["arguments"], lines.fields[3]["result"]) == ('{"path":"src"}', "a.txt")
