@@ -217,6 +217,8 @@ TURN = [
     Row("tool-approval", Answer("null"), prompt=TOOL),
     Row("tool-case", Answer(DENIED), prompt=TOOL),
     Row("tool-unfinished", Answer(DENIED), prompt=TOOL),
+    Row("tool-named", Answer(DENIED), prompt=TOOL),
+    Row("tool-reads=cache/user", Answer("done"), prompt="@sim tool grep_code\n@sim say done"),
     Row("fenced-thinking", Answer(TEXT, "because\n"), prompt=f"@sim think because\n@sim say {TEXT}"),
     Row("fenced-tools", Answer(re.compile(r"```toolCall::read_file::call_\w+::INIT\n```\n.*")), prompt=TOOL),
     Row("context-usage"),
