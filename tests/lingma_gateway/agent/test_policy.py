@@ -114,7 +114,7 @@ async def test_a_call_that_is_pending_twice_is_answered_once_by_the_name_that_wa
     assert [(each["toolCallId"], each["approval"]) for each in approvals] == [("c1", False), ("c2", True)]
 
 
-async def test_an_approval_waits_for_no_client_that_reads_slowly(gateway: Bench) -> None:
+async def test_an_approval_is_sent_as_soon_as_lingma_waits_for_it(gateway: Bench) -> None:
     async with driven(gateway, "messages", stream=True) as turn:
         await turn.push("tool/call/sync", toolCallId="c1", name="list_dir", toolCallStatus="PENDING")
         assert await gateway.received("tool/call/approve")
