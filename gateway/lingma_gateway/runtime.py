@@ -203,6 +203,8 @@ async def running_services(
         ),
         agent=_agent(settings),
     )
+    if settings.tools_mode == "emulate":
+        prepare()  # a fifth of a second, now and not in the first request
     pool.instances = tuple(instances)
     async with AsyncExitStack() as stack:
         for instance in instances:
@@ -217,8 +219,6 @@ async def running_services(
         shared_answers = SharedAnswers(_sharing(settings))
         stack.push_async_callback(shared_answers.close)
         await stack.enter_async_context(_swept(turns))
-        if settings.tools_mode == "emulate":
-            await asyncio.to_thread(prepare)  # while Lingma is being connected, not in the first request
         yield Services(
             settings, pool, turns, metrics, identity, names, sessions, responses, shared_answers=shared_answers
         )
