@@ -86,6 +86,8 @@ class Answer:
         self._parts = PartSequencer()
         self._started = False
         self._in_call = False
+        self._called = False
+        """The client has been given a whole call. `made` is ahead of that: it has the calls of all that was read."""
         self._later: list[str] = []
         """Reasoning that came in the middle of a call."""
         self._aside: list[tuple[Call | Result, str]] = []
@@ -235,6 +237,7 @@ class Answer:
                 case Arguments(text):
                     events += self._parts.delta(PartKind.TOOL_CALL, text)
                 case Closed():
+                    self._called = True
                     events += self._close_call()
                 case _:
                     assert_never(each)
@@ -257,7 +260,7 @@ class Answer:
 
     def _tell(self, text: str) -> list[StreamEvent]:
         """Text that nothing cuts off. It waits where it must have a form, or where a call must come."""
-        if self.made or (self._wanted.form is None and not self._wanted.toolset.required):
+        if self._called or (self._wanted.form is None and not self._wanted.toolset.required):
             return self._show(PartKind.TEXT, text)
         self._held.append(text)
         return []

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from lingma_gateway.answers.answer import Answer, Wanted
 from lingma_gateway.answers.asking_again import Why
 from lingma_gateway.answers.structured import StructuredOutput
-from lingma_gateway.conversation import Tool, ToolChoice, Turn
+from lingma_gateway.conversation import ChoiceMode, Tool, ToolChoice, Turn
 from lingma_gateway.errors import OutputInvalid
 from lingma_gateway.events import Call, Finished, FinishReason, PartKind, Result, Started, StreamEvent, Usage
 from lingma_gateway.tokens import estimate
@@ -209,3 +209,15 @@ def test_what_comes_in_the_middle_of_a_clients_call_waits_for_its_end() -> None:
     check_ordering(events)
     assert [kind for kind, _ in parts_of(events)] == [PartKind.TOOL_CALL, PartKind.TOOL_CALL]
     assert finished(events).reason is FinishReason.TOOL_CALLS
+
+
+def test_text_that_waited_for_a_call_keeps_its_order_when_the_rest_of_it_comes_with_the_call() -> None:
+    schema = '{"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}'
+    demanded = ToolChoice(ChoiceMode.REQUIRED)
+    asked = Turn(None, (), stream=True, tools=(Tool("Read", schema=schema),), tool_choice=demanded)
+    one = Answer("org_auto", 3, Wanted.of(asked), lambda: "call_1")
+    call = "\n<tool_call>\n<function=Read>\n<parameter=path>\na.txt\n</parameter>\n</function>\n</tool_call>"
+    events = [*one.read([(PartKind.TEXT, "I")]), *one.read([(PartKind.TEXT, f" read it.{call}")])]
+    events += [*one.end(may_ask=False).events, one.finish(one.usage, "s")]
+    check_ordering(events)
+    assert parts_of(events)[0] == (PartKind.TEXT, "I read it.")
