@@ -52,6 +52,22 @@ class Desk:
 class Answering:
     """The turn of `place`, on the instance that gave it a slot."""
 
+    __slots__ = (
+        "_answer",
+        "_asked_at",
+        "_complete",
+        "_conversation",
+        "_desk",
+        "_exchange",
+        "_held",
+        "_instance",
+        "_place",
+        "_record",
+        "_sent",
+        "_usage",
+        "_wanted",
+    )
+
     def __init__(
         self, place: Place, wanted: Wanted, instance: Instance, conversation: Conversation, desk: Desk
     ) -> None:
@@ -144,8 +160,11 @@ class Answering:
             self._held.clear()
             self._answer = self._new_answer()
             pieces = pieces.pieces
-        made = len(self._answer.made)
-        produced = self._answer.read(pieces)
+        answer = self._answer
+        if answer.calls is None:
+            return answer.read(pieces)
+        made = len(answer.made)
+        produced = answer.read(pieces)
         self._trace_made(made)
         return produced
 

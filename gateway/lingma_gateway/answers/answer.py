@@ -43,6 +43,11 @@ class Wanted:
         return cls(turn.max_tokens, turn.stop, form, toolset)
 
     @property
+    def plain(self) -> bool:
+        """Whatever the model says is the answer, as it comes."""
+        return self.max_tokens is None and not self.stop and self.form is None and not self.toolset.tools
+
+    @property
     def reminder(self) -> str:
         """What the end of the prompt says about it."""
         form = self.form.instruction if self.form is not None else ""
@@ -68,6 +73,22 @@ class Answer:
     When that does not say to ask again, `finish`.
     """
 
+    __slots__ = (
+        "_budget",
+        "_held",
+        "_in_call",
+        "_input_tokens",
+        "_later",
+        "_model",
+        "_parts",
+        "_plain",
+        "_started",
+        "_stops",
+        "_wanted",
+        "calls",
+        "text",
+    )
+
     def __init__(self, model: str, input_tokens: int, wanted: Wanted, mint: Callable[[], str]) -> None:
         """`mint` makes ids of calls."""
         self._model = model
@@ -75,6 +96,7 @@ class Answer:
         self._wanted = wanted
         self._parts = PartSequencer()
         self._started = False
+        self._plain = wanted.plain
         self._in_call = False
         self._later: list[str] = []
         """Reasoning that came in the middle of a call."""
@@ -129,6 +151,13 @@ class Answer:
         """The events of some pieces; what comes once the answer is cut has none."""
         events: list[StreamEvent] = []
         for kind, text in pieces:
+            if self._plain and self._started:
+                # As nearly always for each token: nothing can hold it, cut it or make anything else of it.
+                self._budget.count(kind, text)
+                if kind is PartKind.TEXT:
+                    self.text.append(text)
+                events += self._parts.delta(kind, text)
+                continue
             if self.cut:
                 break
             fitting = self._budget.take(kind, text)

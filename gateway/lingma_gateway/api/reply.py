@@ -48,6 +48,8 @@ class Encoder(Protocol):
 class Encoded:
     """The events of a turn in a dialect's form."""
 
+    __slots__ = ("_encoder", "_run")
+
     def __init__(self, run: AsyncGenerator[list[StreamEvent], None], encoder: Encoder) -> None:
         self._run = run
         self._encoder = encoder

@@ -72,6 +72,8 @@ class StreamEncoder:
     and reasoning once a stream, for arguments once a call.
     """
 
+    __slots__ = ("_around", "_calls", "_envelope", "_include_usage", "_model")
+
     media_type = sse.MEDIA_TYPE
 
     def __init__(self, envelope: Envelope, include_usage: bool) -> None:
