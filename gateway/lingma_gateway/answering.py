@@ -21,6 +21,7 @@ from lingma_gateway.lingma.exchange import Exchange, Manner, exchange
 from lingma_gateway.lingma.instance import Instance
 from lingma_gateway.lingma.thinking import Piece
 from lingma_gateway.lingma.updates import Anew
+from lingma_gateway.outlet import Outlet
 from lingma_gateway.prompting.prompt import reply, whole
 from lingma_gateway.prompting.tools import ToolWords
 from lingma_gateway.record import TurnRecord
@@ -61,6 +62,7 @@ class Answering:
         "_exchange",
         "_held",
         "_instance",
+        "_outlet",
         "_place",
         "_record",
         "_sent",
@@ -69,14 +71,22 @@ class Answering:
     )
 
     def __init__(
-        self, place: Place, wanted: Wanted, instance: Instance, conversation: Conversation, desk: Desk
+        self,
+        place: Place,
+        wanted: Wanted,
+        instance: Instance,
+        conversation: Conversation,
+        desk: Desk,
+        outlet: Outlet | None = None,
     ) -> None:
+        """With an `outlet`, events may go there instead of out of `events`."""
         self._place = place
         self._wanted = wanted
         self._instance = instance
         self._conversation = conversation
         self._record = conversation.record
         self._desk = desk
+        self._outlet = outlet
         self._asked_at = 0.0
         self._exchange: Exchange | None = None
         self._answer = self._new_answer()
@@ -108,7 +118,7 @@ class Answering:
         while True:
             async with self._asked(question, shown.urls) as asked:
                 self._exchange = asked
-                async with aclosing(asked.pieces()) as heard:
+                async with aclosing(asked.pieces(self)) as heard:
                     async for pieces in heard:
                         if produced := self._sendable(self._read(pieces)):
                             yield produced
@@ -122,6 +132,17 @@ class Answering:
                 yield produced
             question, shown = self._again(ended.again), Shown()
         yield [*self._held, *ended.events]
+
+    def ready(self) -> bool:
+        """Whether pieces can be heard at once: an answer that is given as a whole is only put together."""
+        return not self._place.turn.stream or (self._outlet is not None and self._outlet.ready())
+
+    def hear(self, pieces: list[Piece]) -> bool:
+        """What Lingma says while `events` waits for it; False: it must not wait any longer."""
+        if produced := self._sendable(self._read(pieces)):
+            assert self._outlet is not None
+            self._outlet.send(produced)
+        return not self._answer.cut
 
     def _prompt(self, label: Callable[[Media], str]) -> str:
         """What the session has not seen; in a new one, all of it."""

@@ -17,6 +17,7 @@ from lingma_gateway.lingma import models
 from lingma_gateway.lingma.exchange import Manner
 from lingma_gateway.lingma.instance import Instance
 from lingma_gateway.lingma.retiring import Deletions
+from lingma_gateway.outlet import Outlet
 from lingma_gateway.pool import Pool
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.sessions import affinity
@@ -79,8 +80,12 @@ class Turns:
         )
         self._deletions = Deletions()
 
-    async def run(self, turn: Turn, record: TurnRecord) -> AsyncGenerator[list[StreamEvent], None]:
+    async def run(
+        self, turn: Turn, record: TurnRecord, outlet: Outlet | None = None
+    ) -> AsyncGenerator[list[StreamEvent], None]:
         """The events of one turn, those that came together in one list. Closing the generator stops the turn upstream.
+
+        While it waits for more, events go to the `outlet` instead, where that is ready; the last one never does.
 
         Raises:
             GatewayError: it could not be run, or broke off.
@@ -97,12 +102,12 @@ class Turns:
             name = opening(turn.messages)
             with spans.chat(record, name) as span:
                 conversation = Conversation(record, name, span)
-                async with aclosing(self._answered(turn, wanted, instance, conversation)) as events:
+                async with aclosing(self._answered(turn, wanted, instance, conversation, outlet)) as events:
                     async for produced in events:
                         yield produced
 
     async def _answered(
-        self, turn: Turn, wanted: Wanted, instance: Instance, conversation: Conversation
+        self, turn: Turn, wanted: Wanted, instance: Instance, conversation: Conversation, outlet: Outlet | None
     ) -> AsyncGenerator[list[StreamEvent], None]:
         """The turn in a slot of `instance`."""
         record = conversation.record
@@ -111,7 +116,7 @@ class Turns:
         assert record.model is not None
         place = self._continuing.place(turn, record.key_id, Holder(instance.name, instance.epoch), record.model)
         record.session = place.outcome
-        answering = Answering(place, wanted, instance, conversation, self._desk)
+        answering = Answering(place, wanted, instance, conversation, self._desk, outlet)
         try:
             async with aclosing(answering.events()) as events:
                 async for produced in events:

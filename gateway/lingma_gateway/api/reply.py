@@ -45,6 +45,31 @@ class Encoder(Protocol):
         ...
 
 
+class Direct:
+    """The outlet of an answer: open while its reply can write."""
+
+    __slots__ = ("_encode", "reply")
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encode = encoder.encode
+        self.reply: Reply | None = None
+        """Who sends the answer, once it is known."""
+
+    def ready(self) -> bool:
+        """Whether `send` may be called now."""
+        return self.reply is not None and self.reply.writable
+
+    def send(self, events: list[StreamEvent]) -> None:
+        """Encode and write."""
+        assert self.reply is not None
+        if data := _encoded(self._encode, events):
+            self.reply.write_at_once(data)
+
+
+def _encoded(encode: Callable[[StreamEvent], bytes], events: list[StreamEvent]) -> bytes:
+    return encode(events[0]) if len(events) == 1 else b"".join(map(encode, events))
+
+
 class Encoded:
     """The events of a turn in a dialect's form."""
 
@@ -65,7 +90,7 @@ class Encoded:
         async with aclosing(self._run) as produced:
             async for events in produced:
                 finished = isinstance(events[-1], Finished)
-                if data := encode(events[0]) if len(events) == 1 else b"".join(map(encode, events)):
+                if data := _encoded(encode, events):
                     yield data
         if not finished:
             # Several clients act on a stream that ends early but cleanly as if it were whole.
@@ -88,7 +113,9 @@ class Reply(Response):
         fields: Callable[[], Mapping[str, str]],
         access: Access,
         keep_alive_s: float = KEEP_ALIVE_S,
+        direct: Direct | None = None,
     ) -> None:
+        """`direct`: where events of the answer come from, beside its chunks."""
         self.background = None
         self._answer = answer
         self._fields = fields
@@ -99,6 +126,26 @@ class Reply(Response):
         self._ended = False
         self._writing = asyncio.Lock()
         self._last_write = time.monotonic()
+        if direct is not None:
+            direct.reply = self
+
+    @property
+    def writable(self) -> bool:
+        """Whether `write_at_once` may be called: the answer has begun, and nothing has to wait."""
+        flow = self._access.flow
+        return self._streaming and self._unhindered and flow is not None and not flow.write_paused
+
+    @property
+    def _unhindered(self) -> bool:
+        return self._begun and not self._ended and not self._writing.locked()
+
+    def write_at_once(self, data: bytes) -> None:
+        """Some of the answer, while nobody waits to write more of it."""
+        assert self._access.send is not None
+        self._last_write = time.monotonic()
+        sending = self._access.send({"type": "http.response.body", "body": data, "more_body": True})
+        for _ in sending.__await__():
+            raise RuntimeError("the server waits, although it has room")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sender = asyncio.create_task(self._send_all(send))
@@ -169,7 +216,7 @@ class Reply(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _write(self, send: Send, data: bytes) -> None:
-        if self._begun and not self._ended and not self._writing.locked():
+        if self._unhindered:
             # As nearly always: past the lock, which costs as much as the rest, and past the layers of the framework.
             self._last_write = time.monotonic()
             await (self._access.send or send)(

@@ -39,6 +39,8 @@ class Connection:
         self._turns: dict[str, TurnPushes] = {}
         self._lost: UpstreamLost | None = None
         self._loop = asyncio.get_running_loop()
+        self._stirred: list[TurnPushes] = []
+        """Turns for which this read has brought something."""
         self._unsent: list[bytes] = []
         """Answers to pushes, as messages."""
         self._urgent = False
@@ -165,6 +167,9 @@ class Connection:
             self._closed(str(error))
         else:
             self._answer_in_time()
+        stirred, self._stirred = self._stirred, []
+        for turn in stirred:
+            turn.deliver()
 
     def _closed(self, reason: str) -> None:
         """Fail whatever still waits, at once."""
@@ -186,8 +191,8 @@ class Connection:
         assert isinstance(call, updates.Spoken)
         if heard.answer is not None:
             self._unsent.append(heard.answer)
-        if (turn := self._turns.get(call.params.request_id)) is not None:
-            turn.put(call, size)
+        if (turn := self._turns.get(call.params.request_id)) is not None and turn.put(call, size):
+            self._stirred.append(turn)
 
     def _handle(self, inbound: Push | Reply | Refusal | Stray | Malformed, size: int) -> None:
         match inbound:
@@ -214,7 +219,8 @@ class Connection:
             self._acknowledge(push.id, push, ours=turn is not None)
         if turn is not None:
             self.finished_turns += push.method == updates.FINISH
-            turn.put((push.method, push.params), size)
+            if turn.put((push.method, push.params), size):
+                self._stirred.append(turn)
             if updates.asks_approval(push.method, push.params):
                 self._tell_at_once("tool/call/approve", calls.denied_approval(push.params))
         elif request_id is None:
