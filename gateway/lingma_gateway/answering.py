@@ -56,6 +56,7 @@ class Answering:
     __slots__ = (
         "_answer",
         "_asked_at",
+        "_begun",
         "_complete",
         "_conversation",
         "_desk",
@@ -66,6 +67,7 @@ class Answering:
         "_place",
         "_record",
         "_sent",
+        "_streams",
         "_usage",
         "_wanted",
     )
@@ -81,6 +83,9 @@ class Answering:
     ) -> None:
         """With an `outlet`, events may go there instead of out of `events`."""
         self._place = place
+        self._streams = place.turn.stream
+        self._begun = False
+        """Whether `events` has heard anything of the answer."""
         self._wanted = wanted
         self._instance = instance
         self._conversation = conversation
@@ -120,6 +125,8 @@ class Answering:
                 self._exchange = asked
                 async with aclosing(asked.pieces(self)) as heard:
                     async for pieces in heard:
+                        self._begun = True
+                        self._record.heard()
                         if produced := self._sendable(self._read(pieces)):
                             yield produced
                         if self._answer.cut:
@@ -135,7 +142,7 @@ class Answering:
 
     def ready(self) -> bool:
         """Whether pieces can be heard at once: an answer that is given as a whole is only put together."""
-        return not self._place.turn.stream or (self._outlet is not None and self._outlet.ready())
+        return self._begun and (not self._streams or (self._outlet is not None and self._outlet.ready()))
 
     def hear(self, pieces: list[Piece]) -> bool:
         """What Lingma says while `events` waits for it; False: it must not wait any longer."""
@@ -174,7 +181,6 @@ class Answering:
         return Answer(self._place.model, request_tokens(self._place.turn), self._wanted, self._record.mint_call)
 
     def _read(self, pieces: list[Piece] | Anew) -> list[StreamEvent]:
-        self._record.heard()
         if isinstance(pieces, Anew):
             if self._sent or self._record.retries:
                 raise UpstreamProtocol("Lingma replaced text of the answer that had already been sent")
@@ -191,7 +197,7 @@ class Answering:
 
     def _sendable(self, produced: list[StreamEvent]) -> list[StreamEvent]:
         """The events that can be sent now."""
-        if not self._place.turn.stream:
+        if not self._streams:
             self._held += produced
             return []
         self._sent = self._sent or bool(produced)

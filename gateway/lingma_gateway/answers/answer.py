@@ -17,6 +17,7 @@ from lingma_gateway.answers.structured import Fitting, StructuredOutput
 from lingma_gateway.conversation import Text, ToolCall, Turn
 from lingma_gateway.errors import OutputInvalid
 from lingma_gateway.events import Call, Finished, FinishReason, PartKind, PartSequencer, Started, StreamEvent, Usage
+from lingma_gateway.tokens import estimate
 from lingma_gateway.tools import CallFailed, ToolSet, demand
 
 NO_TOOLS = ToolSet()
@@ -131,6 +132,8 @@ class Answer:
     @property
     def cut(self) -> bool:
         """Nothing more of what the model says will be shown: it is to be stopped."""
+        if self._plain:
+            return False
         return self._budget.exceeded or self._stops.hit is not None or (self.calls is not None and self.calls.stopped)
 
     @property
@@ -145,18 +148,19 @@ class Answer:
     @property
     def usage(self) -> Usage:
         """Tokens of the question that is being answered, estimated."""
-        return Usage(self._input_tokens, self._budget.tokens, True, self._budget.reasoning_tokens)
+        # The text of a plain answer is counted as a whole.
+        uncounted = estimate("".join(self.text)) if self._plain else 0
+        return Usage(self._input_tokens, self._budget.tokens + uncounted, True, self._budget.reasoning_tokens)
 
     def read(self, pieces: list[Piece]) -> list[StreamEvent]:
         """The events of some pieces; what comes once the answer is cut has none."""
         events: list[StreamEvent] = []
         for kind, text in pieces:
-            if self._plain and self._started:
+            if self._plain:
                 # As nearly always for each token: nothing can hold it, cut it or make anything else of it.
-                self._budget.count(kind, text)
-                if kind is PartKind.TEXT:
-                    self.text.append(text)
-                events += self._parts.delta(kind, text)
+                if kind is not PartKind.TEXT:
+                    self._budget.count(kind, text)
+                events += self._show(kind, text)
                 continue
             if self.cut:
                 break
@@ -270,6 +274,8 @@ class Answer:
             return []
         if kind is PartKind.TEXT:
             self.text.append(text)
+        if self._started:
+            return self._parts.delta(kind, text)
         return [*self._start(), *self._parts.delta(kind, text)]
 
     def _start(self) -> list[StreamEvent]:

@@ -107,6 +107,18 @@ class Reply(Response):
     than `keep_alive_s`: then comments keep the connection, and a failure is told as the answer's own form has it.
     """
 
+    __slots__ = (
+        "_access",
+        "_answer",
+        "_begun",
+        "_ended",
+        "_fields",
+        "_keep_alive_s",
+        "_last_write",
+        "_streaming",
+        "_writing",
+    )
+
     def __init__(
         self,
         answer: Answer,
@@ -133,11 +145,9 @@ class Reply(Response):
     def writable(self) -> bool:
         """Whether `write_at_once` may be called: the answer has begun, and nothing has to wait."""
         flow = self._access.flow
-        return self._streaming and self._unhindered and flow is not None and not flow.write_paused
-
-    @property
-    def _unhindered(self) -> bool:
-        return self._begun and not self._ended and not self._writing.locked()
+        if flow is None or flow.write_paused or self._writing.locked():
+            return False
+        return self._begun and not self._ended and self._streaming
 
     def write_at_once(self, data: bytes) -> None:
         """Some of the answer, while nobody waits to write more of it."""
@@ -216,7 +226,7 @@ class Reply(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _write(self, send: Send, data: bytes) -> None:
-        if self._unhindered:
+        if self._begun and not self._ended and not self._writing.locked():
             # As nearly always: past the lock, which costs as much as the rest, and past the layers of the framework.
             self._last_write = time.monotonic()
             await (self._access.send or send)(

@@ -87,7 +87,8 @@ class Exchange:
             while not self._reader.finished:
                 pushed = await self._pushes.batch(timeout_s, waited_for)
                 timeout_s, waited_for = self._manner.idle_timeout_s, "more of its answer"
-                self._pushes.taker = functools.partial(self._take, listener)
+                if self._pushes.taker is None:
+                    self._pushes.taker = functools.partial(self._take, listener)
                 for pieces in self._heard(pushed):
                     yield pieces
         finally:
