@@ -16,7 +16,7 @@ from lingma_sim.toolforms import Call
 
 _RESULT = re.compile(r"<tool_response\b[^>\n]*>\n?(?P<text>.*?)\n?</tool_response>", re.DOTALL)
 """A result as chat templates of Qwen give it to the model, with attributes or without."""
-_PLACE = re.compile(r"\{\{result(?::(?P<number>\d+))?(?::(?P<pattern>[^}]+))?\}\}")
+_PLACE = re.compile(r"\{\{result(?::(?P<number>\d+|\*))?(?::(?P<pattern>[^}]+))?\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,10 @@ def _call(directive: CallTool, results: Sequence[str]) -> Call:
 
 
 def filled(value: Any, results: Sequence[str]) -> Any:
-    """`value` with `{{result}}`, `{{result:N}}` and `{{result:N:REGEX}}` replaced: the last result, the Nth, a part."""
+    """`value` with `{{result}}`, `{{result:N}}` and `{{result:N:REGEX}}` replaced: the last result, the Nth, a part.
+
+    `*` for N is all of them, since a client may give the results of one answer in any order.
+    """
     if isinstance(value, str):
         return _PLACE.sub(lambda place: _place(place, results), value)
     if isinstance(value, list):
@@ -127,10 +130,13 @@ def filled(value: Any, results: Sequence[str]) -> Any:
 
 
 def _place(place: re.Match[str], results: Sequence[str]) -> str:
-    number = int(place["number"]) if place["number"] else len(results)
-    if not 1 <= number <= len(results):
-        return ""
-    text = results[number - 1]
+    if place["number"] == "*":
+        text = "\n".join(results)
+    else:
+        number = int(place["number"]) if place["number"] else len(results)
+        if not 1 <= number <= len(results):
+            return ""
+        text = results[number - 1]
     if not place["pattern"]:
         return text
     try:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.clients import docs
 from tests.clients.support import claude_code, run
 from tests.lingma_gateway.api.conftest import Gateway
 
@@ -21,10 +22,7 @@ def ask(gateway: Gateway, tmp_path: Path) -> Ask:
     home.mkdir()
     project.mkdir()
     environment = {
-        "ANTHROPIC_BASE_URL": gateway.url,
-        "ANTHROPIC_API_KEY": gateway.key,
-        "ANTHROPIC_MODEL": "claude-sonnet-4-5",
-        "ANTHROPIC_SMALL_FAST_MODEL": "claude-haiku-4-5",
+        **docs.claude_code(gateway.url, gateway.key),
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_TELEMETRY": "1",
         "DISABLE_ERROR_REPORTING": "1",
@@ -61,7 +59,7 @@ def test_it_reads_edits_runs_and_reports(ask: Ask, tmp_path: Path) -> None:
         call("Read", file_path=f"{project}/notes.txt"),
         call("Read", file_path=f"{project}/main.py"),
         "@sim then",
-        call("Edit", file_path=f"{project}/main.py", old_string="TODO", new_string="{{result:1:nonce-[0-9a-f]+}}"),
+        call("Edit", file_path=f"{project}/main.py", old_string="TODO", new_string="{{result:*:nonce-[0-9a-f]+}}"),
         "@sim then",
         call("Bash", command=f"python3 {project}/main.py", description="Run it"),
         "@sim then",

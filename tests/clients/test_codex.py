@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.clients import docs
 from tests.clients.support import codex, run
 from tests.lingma_gateway.api.conftest import Gateway
 
@@ -20,20 +21,9 @@ def ask(gateway: Gateway, tmp_path: Path) -> Ask:
     home, project = tmp_path / "home", tmp_path / "project"
     (home / ".codex").mkdir(parents=True)
     project.mkdir()
-    (home / ".codex" / "config.toml").write_text(
-        f"""model = "org_auto"
-model_provider = "gateway"
-approval_policy = "never"
-sandbox_mode = "danger-full-access"
-
-[model_providers.gateway]
-name = "gateway"
-base_url = "{gateway.url}/v1"
-env_key = "GATEWAY_KEY"
-wire_api = "responses"
-"""
-    )
-    environment = {"CODEX_HOME": str(home / ".codex"), "GATEWAY_KEY": gateway.key}
+    unattended = 'approval_policy = "never"\nsandbox_mode = "danger-full-access"\n'
+    (home / ".codex" / "config.toml").write_text(unattended + docs.codex(gateway.url))
+    environment = {"CODEX_HOME": str(home / ".codex"), "LINGMA_API_KEY": gateway.key}
 
     def asked(prompt: str) -> list[Any]:
         arguments = [codex(), "exec", "--skip-git-repo-check", "--json", prompt]

@@ -123,6 +123,8 @@ def test_text_comes_before_calls() -> None:
         ("{{result:2:\\d+}}", "22"),
         ("{{result:2:(t)w}}", "t"),
         ("{{result:2:nope}}", ""),
+        ("{{result:*}}", "one\ntwo 22"),
+        ("{{result:*:[0-9]+}}", "22"),
         ("{{result:3}}", ""),
         ("{{result:2:(}}", "bad pattern: ("),
         ("a {{result:1}} b", "a one b"),

@@ -36,6 +36,7 @@ With an empty ToolSet (no tools, or the choice `none`) all text passes untouched
 from lingma_gateway.tools.describe import DEFAULT_BUDGET, Description, Format, describe
 from lingma_gateway.tools.grammar import DEFAULT_GRAMMARS, VERSION, Grammar, Grammars
 from lingma_gateway.tools.instructions import ask_for_call, demand, instructions
+from lingma_gateway.tools.openings import prepare
 from lingma_gateway.tools.parser import CallParser
 from lingma_gateway.tools.pieces import (
     ArgumentDelta,
@@ -79,5 +80,6 @@ __all__ = [
     "instructions",
     "merged",
     "neutral",
+    "prepare",
     "results_text",
 ]

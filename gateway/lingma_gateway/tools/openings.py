@@ -202,6 +202,12 @@ def openings(required: bool) -> Openings:
     return Openings(required)
 
 
+def prepare() -> None:
+    """Do what the first parser of a process would else do."""
+    for required in (False, True):
+        openings(required)
+
+
 def is_opening(opening: Opening, found: re.Match[str], toolset: ToolSet) -> bool:
     """Whether a shape that fits is an opening, seen by the names that it captured."""
     captured = found.groupdict()

@@ -160,6 +160,16 @@ def test_a_login_begins_when_it_is_asked_for(tmp_path: Path) -> None:
     assert "pt-not-known-anywhere" not in text
 
 
+def test_a_login_can_be_begun_by_hand_and_is_begun_once(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    settings = {"LINGMA_PERSONAL_TOKEN_FILE": str(token), "LINGMA_PING_INTERVAL": "60"}
+    with sidecar(tmp_path, ["--fault", "mute=auth/login"], ready=False, **settings) as running:
+        states = [running.admin.post("/internal/auto-login/start").json()["state"]]
+        token.write_text("pt-anything")
+        states += [running.admin.post("/internal/auto-login/start").json()["state"] for _ in range(2)]
+    assert states == ["nothing_to_try", "running", "already_running"]
+
+
 def test_an_export_can_be_restored(pod: Sidecar) -> None:
     response = pod.admin.post("/internal/session/export", params={"instance": "alice"})
     body = response.json()

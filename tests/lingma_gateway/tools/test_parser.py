@@ -18,9 +18,11 @@ from lingma_gateway.tools import (
     ToolSet,
     calls_text,
     continuation,
+    prepare,
     results_text,
 )
 from lingma_gateway.tools.fences import Fences
+from lingma_gateway.tools.openings import openings
 from lingma_gateway.tools.shapes import LONGEST
 from tests.lingma_gateway.support_tools import NOW, RUN, TOOLSETS, WRITE, function, in_chunks, parsed, parts
 
@@ -237,3 +239,12 @@ def test_tags_of_other_languages_are_not_held_beyond_their_name() -> None:
     assert parser.feed("\n<run>") == [TextPiece("\n")]
     assert parser.held == 5
     assert parser.feed(" text") == [TextPiece("<run> text")]
+
+
+def test_a_process_can_prepare_for_its_first_parser() -> None:
+    openings.cache_clear()
+    prepare()
+    before = openings.cache_info().misses
+    for choice in (ToolChoice(), ToolChoice(ChoiceMode.REQUIRED)):
+        CallParser(ToolSet.of((Tool("run"),), choice))
+    assert openings.cache_info().misses == before == 2
