@@ -256,10 +256,12 @@ class Answer:
 
     def _tell(self, text: str) -> list[StreamEvent]:
         """Text that nothing cuts off. It waits where it must have a form, or where a call must come."""
-        if self.made or (self._wanted.form is None and not self._wanted.toolset.required):
-            return self._show(PartKind.TEXT, text)
-        self._held.append(text)
-        return []
+        if not self.made and (self._wanted.form is not None or self._wanted.toolset.required):
+            self._held.append(text)
+            return []
+        if self._held:  # the call for which it waited came in the same piece as the text before it
+            text, self._held = "".join((*self._held, text)), []
+        return self._show(PartKind.TEXT, text)
 
     def _formed(self) -> str | Again:
         """The text that was held. What was cut is told as far as it came: it cannot have its form."""
