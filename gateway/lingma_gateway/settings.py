@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lingma_contract.names import Port
 from lingma_gateway.aliases import DEFAULT_ALIASES, Aliases
-from lingma_gateway.tools import DEFAULT_BUDGET, Grammars
+from lingma_gateway.grammars import DEFAULT_BUDGET, Grammars
 
 
 class Settings(BaseSettings):

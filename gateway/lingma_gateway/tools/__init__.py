@@ -33,8 +33,8 @@ piece: count the calls, and ask with `ask_for_call(toolset)`.
 With an empty ToolSet (no tools, or the choice `none`) all text passes untouched and nothing is parsed.
 """
 
-from lingma_gateway.tools.describe import DEFAULT_BUDGET, Description, Format, describe
-from lingma_gateway.tools.grammar import DEFAULT_GRAMMARS, VERSION, Grammar, Grammars
+from lingma_gateway.grammars import DEFAULT_BUDGET, DEFAULT_GRAMMARS, VERSION, Grammar, Grammars
+from lingma_gateway.tools.describe import Description, Format, describe
 from lingma_gateway.tools.instructions import ask_for_call, demand, instructions
 from lingma_gateway.tools.openings import prepare
 from lingma_gateway.tools.parser import CallParser

@@ -8,11 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from lingma_gateway.conversation import Tool, ToolKind
+from lingma_gateway.grammars import DEFAULT_BUDGET
 from lingma_gateway.tokens import estimate
 from lingma_gateway.tools.signatures import signature
-
-DEFAULT_BUDGET = 12_000
-"""Estimated tokens: the tools of Claude Code and two more servers in full; a client's 100 tools get less prose."""
 
 
 class Format(StrEnum):

@@ -1,6 +1,6 @@
 """How the model is told to call: the grammar with an example, and what this turn demands of it."""
 
-from lingma_gateway.tools.grammar import Grammar
+from lingma_gateway.grammars import Grammar
 from lingma_gateway.tools.toolset import ToolSet
 
 _CODER = """\

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lingma_gateway.conversation import Text, Tool, ToolCall, ToolResult
-from lingma_gateway.tools.grammar import Grammar
+from lingma_gateway.grammars import Grammar
 from lingma_gateway.tools.schema import schema_of
 from lingma_gateway.tools.serialise import json_text
 from lingma_gateway.tools.toolset import ToolSet

@@ -23,6 +23,8 @@ class Grammar(StrEnum):
 
 DEFAULT_GRAMMARS = "kmodel=hermes,kimi-k2*=hermes,*=coder"
 """By model family (tools page, section 7). That `kmodel` is Kimi K2 is a guess from its name (low confidence)."""
+DEFAULT_BUDGET = 12_000
+"""Estimated tokens: the tools of Claude Code and two more servers in full; a client's 100 tools get less prose."""
 
 
 @dataclass(frozen=True, slots=True)
