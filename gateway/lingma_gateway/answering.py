@@ -23,6 +23,7 @@ from lingma_gateway.lingma.instance import Instance
 from lingma_gateway.lingma.thinking import Piece
 from lingma_gateway.lingma.toolanswers import ToolAnswers
 from lingma_gateway.lingma.updates import Anew
+from lingma_gateway.outlet import Outlet
 from lingma_gateway.prompting.prompt import reply, whole
 from lingma_gateway.prompting.tools import ToolWords
 from lingma_gateway.record import TurnRecord
@@ -70,6 +71,28 @@ IN_CHAT = OwnToolUse()
 class Answering:
     """The turn of `place`, on the instance that gave it a slot."""
 
+    __slots__ = (
+        "_answer",
+        "_asked_at",
+        "_begun",
+        "_complete",
+        "_conversation",
+        "_desk",
+        "_exchange",
+        "_held",
+        "_instance",
+        "_outlet",
+        "_own",
+        "_place",
+        "_record",
+        "_sent",
+        "_steps",
+        "_streams",
+        "_usage",
+        "_use",
+        "_wanted",
+    )
+
     def __init__(
         self,
         place: Place,
@@ -78,8 +101,13 @@ class Answering:
         conversation: Conversation,
         desk: Desk,
         use: OwnToolUse = IN_CHAT,
+        outlet: Outlet | None = None,
     ) -> None:
+        """With an `outlet`, events may go there instead of out of `events`."""
         self._place = place
+        self._streams = place.turn.stream
+        self._begun = False
+        """Whether `events` has heard anything of the answer."""
         self._wanted = wanted
         self._instance = instance
         self._conversation = conversation
@@ -89,6 +117,7 @@ class Answering:
         self._own = OwnTools(use.policy, self._record.mint_call, use.theirs)
         self._steps: list[OwnCall | OwnResult] = []
         """What Lingma's own tools did that the client is to be shown and was not shown yet."""
+        self._outlet = outlet
         self._asked_at = 0.0
         self._exchange: Exchange | None = None
         self._answer = self._new_answer()
@@ -120,8 +149,11 @@ class Answering:
         while True:
             async with self._asked(question, shown.urls) as asked:
                 self._exchange = asked
-                async with aclosing(asked.pieces()) as heard:
+                async with aclosing(asked.pieces(self)) as heard:
                     async for pieces in heard:
+                        if pieces:
+                            self._begun = True
+                            self._record.heard()
                         if produced := self._sendable(self._read(pieces)):
                             yield produced
                         if self._answer.cut:
@@ -138,6 +170,17 @@ class Answering:
     def close(self) -> None:
         """Whichever way the turn ended: log what became of Lingma's tools."""
         self._trace_own(self._own.end())
+
+    def ready(self) -> bool:
+        """Whether pieces can be heard at once: an answer that is given as a whole is only put together."""
+        return self._begun and (not self._streams or (self._outlet is not None and self._outlet.ready()))
+
+    def hear(self, pieces: list[Piece]) -> bool:
+        """What Lingma says while `events` waits for it; False: it must not wait any longer."""
+        if produced := self._sendable(self._read(pieces)):
+            assert self._outlet is not None
+            self._outlet.send(produced)
+        return not self._answer.cut
 
     def _prompt(self, label: Callable[[Media], str]) -> str:
         """What the session has not seen; in a new one, all of it."""
@@ -172,22 +215,24 @@ class Answering:
 
     def _read(self, pieces: list[Piece] | Anew) -> list[StreamEvent]:
         if not pieces:
-            return self._show_own() if self._place.turn.stream else []
-        self._record.heard()
+            return self._show_own() if self._streams else []
         if isinstance(pieces, Anew):
             if self._sent or self._record.retries:
                 raise UpstreamProtocol("Lingma replaced text of the answer that had already been sent")
             self._held.clear()
             self._answer = self._new_answer()
             pieces = pieces.pieces
-        made = len(self._answer.made)
-        produced = self._answer.read(pieces)
+        answer = self._answer
+        if answer.calls is None:
+            return answer.read(pieces)
+        made = len(answer.made)
+        produced = answer.read(pieces)
         self._trace_made(made)
         return produced
 
     def _sendable(self, produced: list[StreamEvent]) -> list[StreamEvent]:
         """The events that can be sent now."""
-        if not self._place.turn.stream:
+        if not self._streams:
             self._held += produced
             return []
         self._sent = self._sent or bool(produced)

@@ -6,6 +6,7 @@ The grammars have a version, because a conversation that was begun in one is con
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 VERSION = 1
 """Of the description, the instruction and the transcript together; it changes when any text of them does."""
@@ -58,6 +59,7 @@ def _entry(position: int, item: str) -> tuple[str, Grammar]:
     return pattern, Grammar(name)
 
 
+@lru_cache(maxsize=1024)
 def _fits(pattern: str, model: str) -> bool:
     expression = ".*".join(re.escape(part) for part in pattern.split("*"))
     return re.fullmatch(expression, model, re.IGNORECASE | re.DOTALL) is not None

@@ -18,6 +18,7 @@ from lingma_contract import errors as contract
 from lingma_contract import requestid
 from lingma_contract.errors import Dialect
 from lingma_contract.jsonlog import event
+from lingma_gateway.api.access import FLOW
 from lingma_gateway.services import Services
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,12 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(HttpToolsProtocol):
-    """What is no HTTP at all gets an error in a form, too: OpenAI's, for no path says whose the caller reads."""
+    """Tells the application whether it would have to wait to send. What is no HTTP at all gets an error in a form, too:
+    OpenAI's, for no path says whose the caller reads."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["state"][FLOW] = self.flow
 
     def send_400_response(self, msg: str) -> None:
         rendered = contract.render(

@@ -19,6 +19,7 @@ from lingma_gateway.lingma.calls import AsAgent
 from lingma_gateway.lingma.exchange import Manner
 from lingma_gateway.lingma.instance import Instance
 from lingma_gateway.lingma.retiring import Deletions
+from lingma_gateway.outlet import Outlet
 from lingma_gateway.pool import Pool
 from lingma_gateway.prompting.toolconfig import tool_config
 from lingma_gateway.record import TurnRecord
@@ -97,8 +98,12 @@ class Turns:
         )
         self._deletions = Deletions()
 
-    async def run(self, turn: Turn, record: TurnRecord) -> AsyncGenerator[list[StreamEvent], None]:
+    async def run(
+        self, turn: Turn, record: TurnRecord, outlet: Outlet | None = None
+    ) -> AsyncGenerator[list[StreamEvent], None]:
         """The events of one turn, those that came together in one list. Closing the generator stops the turn upstream.
+
+        While it waits for more, events go to the `outlet` instead, where that is ready; the last one never does.
 
         Raises:
             GatewayError: it could not be run, or broke off.
@@ -117,12 +122,18 @@ class Turns:
             name = opening(turn.messages)
             with spans.chat(record, name) as span:
                 conversation = Conversation(record, name, span)
-                async with aclosing(self._answered(turn, wanted, instance, conversation, use)) as events:
+                async with aclosing(self._answered(turn, wanted, instance, conversation, use, outlet)) as events:
                     async for produced in events:
                         yield produced
 
     async def _answered(
-        self, turn: Turn, wanted: Wanted, instance: Instance, conversation: Conversation, use: OwnToolUse
+        self,
+        turn: Turn,
+        wanted: Wanted,
+        instance: Instance,
+        conversation: Conversation,
+        use: OwnToolUse,
+        outlet: Outlet | None,
     ) -> AsyncGenerator[list[StreamEvent], None]:
         """The turn in a slot of `instance`."""
         record = conversation.record
@@ -132,7 +143,7 @@ class Turns:
         continuing = self._held(use)
         place = continuing.place(turn, record.key_id, Holder(instance.name, instance.epoch), record.model)
         record.session = place.outcome
-        answering = Answering(place, wanted, instance, conversation, self._desk, use)
+        answering = Answering(place, wanted, instance, conversation, self._desk, use, outlet)
         try:
             async with aclosing(answering.events()) as events:
                 async for produced in events:

@@ -14,6 +14,7 @@ from lingma_gateway.events import StreamEvent
 from lingma_gateway.identity import StandaloneIdentity
 from lingma_gateway.lingma.instance import Instance
 from lingma_gateway.lingma.models import Names
+from lingma_gateway.outlet import Outlet
 from lingma_gateway.pool import Pool
 from lingma_gateway.record import TurnRecord
 from lingma_gateway.runtime import make_pool
@@ -39,7 +40,9 @@ class ScriptedTurns(Turns):
         self.stopped = 0
         """How many ended before their end."""
 
-    async def run(self, turn: Turn, record: TurnRecord) -> AsyncGenerator[list[StreamEvent], None]:
+    async def run(
+        self, turn: Turn, record: TurnRecord, outlet: Outlet | None = None
+    ) -> AsyncGenerator[list[StreamEvent], None]:
         async with self._pool.slot(key_id=record.key_id) as instance:
             record.account, record.model, record.queued_s = instance.name, "org_auto", 0.0
             self.begun += 1

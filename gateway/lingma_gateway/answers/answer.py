@@ -27,6 +27,7 @@ from lingma_gateway.events import (
     StreamEvent,
     Usage,
 )
+from lingma_gateway.tokens import estimate
 from lingma_gateway.tools import CallFailed, ToolSet, demand
 
 NO_TOOLS = ToolSet()
@@ -51,6 +52,11 @@ class Wanted:
         form = StructuredOutput.of(turn.output) if turn.output is not None else None
         toolset = ToolSet.of(turn.tools, turn.tool_choice, turn.parallel_tool_calls)
         return cls(turn.max_tokens, turn.stop, form, toolset)
+
+    @property
+    def plain(self) -> bool:
+        """Whatever the model says is the answer, as it comes."""
+        return self.max_tokens is None and not self.stop and self.form is None and not self.toolset.tools
 
     @property
     def reminder(self) -> str:
@@ -78,6 +84,25 @@ class Answer:
     When that does not say to ask again, `finish`.
     """
 
+    __slots__ = (
+        "_aside",
+        "_budget",
+        "_called",
+        "_held",
+        "_in_call",
+        "_input_tokens",
+        "_later",
+        "_model",
+        "_parts",
+        "_plain",
+        "_started",
+        "_stops",
+        "_unanswered",
+        "_wanted",
+        "calls",
+        "text",
+    )
+
     def __init__(self, model: str, input_tokens: int, wanted: Wanted, mint: Callable[[], str]) -> None:
         """`mint` makes ids of calls."""
         self._model = model
@@ -85,6 +110,7 @@ class Answer:
         self._wanted = wanted
         self._parts = PartSequencer()
         self._started = False
+        self._plain = wanted.plain
         self._in_call = False
         self._called = False
         """The client has been given a whole call. `made` is ahead of that: it has the calls of all that was read."""
@@ -125,6 +151,8 @@ class Answer:
     @property
     def cut(self) -> bool:
         """Nothing more of what the model says will be shown: it is to be stopped."""
+        if self._plain:
+            return False
         return self._budget.exceeded or self._stops.hit is not None or (self.calls is not None and self.calls.stopped)
 
     @property
@@ -139,12 +167,20 @@ class Answer:
     @property
     def usage(self) -> Usage:
         """Tokens of the question that is being answered, estimated."""
-        return Usage(self._input_tokens, self._budget.tokens, True, self._budget.reasoning_tokens)
+        # The text of a plain answer is counted as a whole.
+        uncounted = estimate("".join(self.text)) if self._plain else 0
+        return Usage(self._input_tokens, self._budget.tokens + uncounted, True, self._budget.reasoning_tokens)
 
     def read(self, pieces: list[Piece]) -> list[StreamEvent]:
         """The events of some pieces; what comes once the answer is cut has none."""
         events: list[StreamEvent] = []
         for kind, text in pieces:
+            if self._plain:
+                # As nearly always for each token: nothing can hold it, cut it or make anything else of it.
+                if kind is not PartKind.TEXT:
+                    self._budget.count(kind, text)
+                events += self._show(kind, text)
+                continue
             if self.cut:
                 break
             fitting = self._budget.take(kind, text)
@@ -278,6 +314,8 @@ class Answer:
             return []
         if kind is PartKind.TEXT:
             self.text.append(text)
+        if self._started:
+            return self._parts.delta(kind, text)
         return [*self._start(), *self._parts.delta(kind, text)]
 
     def _start(self) -> list[StreamEvent]:

@@ -31,6 +31,10 @@ class TokenBudget:
         """How many of them were reasoning."""
         return self._meters[PartKind.REASONING].tokens
 
+    def count(self, kind: PartKind, text: str) -> None:
+        """Take `text` whole, where there is no limit."""
+        self._meters[kind].add(text)
+
     def take(self, kind: PartKind, text: str) -> str:
         """What fits of `text`."""
         meter = self._meters[kind]

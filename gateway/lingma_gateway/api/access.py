@@ -12,6 +12,7 @@ from enum import Enum, auto
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.flow_control import FlowControl
 
 from lingma_contract import errors as contract
 from lingma_contract import requestid
@@ -34,6 +35,8 @@ ADMIN_PREFIX = "/internal/"
 """Not measured with the requests of clients: a self-check takes a minute."""
 SERVER_TIMING = "server-timing"
 _KEY = "lingma.access"
+FLOW = "lingma.flow"
+"""In the state of a request: the flow control of its connection."""
 
 
 class Share(Enum):
@@ -67,6 +70,8 @@ class Access:
     started_at: float = field(default_factory=time.perf_counter)
     send: Send | None = None
     """The server's own, past every layer between: those look at the beginning of an answer, not at its parts."""
+    flow: FlowControl | None = None
+    """Whether the server would have `send` wait; None where it does not tell."""
 
 
 def access_of(request: Request) -> Access:
@@ -106,6 +111,7 @@ class AccessLog:
             dialect_of(scope["path"], headers.get("anthropic-version")),
         )
         access.send = send
+        access.flow = scope.get("state", {}).get(FLOW)
         scope[_KEY] = access
 
         async def send_tagged(message: Message) -> None:

@@ -12,7 +12,7 @@ from lingma_contract.ids import Kind
 from lingma_contract.names import Header
 from lingma_gateway.api.access import Access, Share, access_of
 from lingma_gateway.api.accounting import count
-from lingma_gateway.api.reply import Encoded, Encoder, Reply
+from lingma_gateway.api.reply import Direct, Encoded, Encoder, Reply
 from lingma_gateway.conversation import Media, ToolResult, Turn
 from lingma_gateway.errors import InvalidRequest, NoReadyAccount, RequestTooLarge, UnsupportedEncoding
 from lingma_gateway.events import Finished, StreamEvent
@@ -118,7 +118,8 @@ def reply(services: Services, turn: Turn, access: Access, encoder: Encoder, at_e
     mint_call = functools.partial(services.identity.mint, kind, access.key_id)
     record = TurnRecord(access.request_id, access.key_id, degraded=_unseen(turn), mint_call=mint_call)
     access.turn = record
-    run = services.turns.run(turn, record)
+    direct = Direct(encoder)
+    run = services.turns.run(turn, record, direct)
     answer = Encoded(run if at_end is None else _before_end(run, at_end), encoder)
     fields = functools.partial(_headers, turn, record)
     if claim is not None:
@@ -127,7 +128,7 @@ def reply(services: Services, turn: Turn, access: Access, encoder: Encoder, at_e
         if made is not None:
             access.share = Share.FIRST
             return Reply(made, fields, access)
-    return Reply(answer, fields, access)
+    return Reply(answer, fields, access, direct=direct)
 
 
 async def _before_end(

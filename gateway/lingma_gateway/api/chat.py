@@ -19,7 +19,6 @@ def router(services: Services) -> APIRouter:
     """The route, bound to `services`."""
     routes = APIRouter()
 
-    @routes.post("/v1/chat/completions")
     async def chat_completions(request: Request) -> Response:
         key_id = admit(request, services)
         chat = openai_chat.parse(await body_of(request, services))
@@ -37,6 +36,8 @@ def router(services: Services) -> APIRouter:
             encoder = openai_chat.BodyEncoder(envelope)
         return reply(services, chat.turn, access, encoder)
 
+    # Starlette's own route: FastAPI's asks for each request which parameters the function has.
+    routes.add_route("/v1/chat/completions", chat_completions, methods=["POST"])
     return routes
 
 

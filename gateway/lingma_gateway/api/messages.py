@@ -18,7 +18,6 @@ def router(services: Services) -> APIRouter:
     """The routes, bound to `services`."""
     routes = APIRouter()
 
-    @routes.post("/v1/messages")
     async def messages(request: Request) -> Response:
         key_id = admit(request, services)
         asked = parse(await body_of(request, services))
@@ -29,6 +28,9 @@ def router(services: Services) -> APIRouter:
         else:
             encoder = BodyEncoder(envelope, asked.thinking)
         return reply(services, asked.turn, access_of(request), encoder)
+
+    # Starlette's own route: FastAPI's asks for each request which parameters the function has.
+    routes.add_route("/v1/messages", messages, methods=["POST"])
 
     @routes.post("/v1/messages/count_tokens")
     async def count_tokens(request: Request) -> Response:

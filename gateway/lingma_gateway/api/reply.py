@@ -45,8 +45,35 @@ class Encoder(Protocol):
         ...
 
 
+class Direct:
+    """The outlet of an answer: open while its reply can write."""
+
+    __slots__ = ("_encode", "reply")
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encode = encoder.encode
+        self.reply: Reply | None = None
+        """Who sends the answer, once it is known."""
+
+    def ready(self) -> bool:
+        """Whether `send` may be called now."""
+        return self.reply is not None and self.reply.writable
+
+    def send(self, events: list[StreamEvent]) -> None:
+        """Encode and write."""
+        assert self.reply is not None
+        if data := _encoded(self._encode, events):
+            self.reply.write_at_once(data)
+
+
+def _encoded(encode: Callable[[StreamEvent], bytes], events: list[StreamEvent]) -> bytes:
+    return encode(events[0]) if len(events) == 1 else b"".join(map(encode, events))
+
+
 class Encoded:
     """The events of a turn in a dialect's form."""
+
+    __slots__ = ("_encoder", "_run")
 
     def __init__(self, run: AsyncGenerator[list[StreamEvent], None], encoder: Encoder) -> None:
         self._run = run
@@ -63,7 +90,7 @@ class Encoded:
         async with aclosing(self._run) as produced:
             async for events in produced:
                 finished = isinstance(events[-1], Finished)
-                if data := encode(events[0]) if len(events) == 1 else b"".join(map(encode, events)):
+                if data := _encoded(encode, events):
                     yield data
         if not finished:
             # Several clients act on a stream that ends early but cleanly as if it were whole.
@@ -80,13 +107,27 @@ class Reply(Response):
     than `keep_alive_s`: then comments keep the connection, and a failure is told as the answer's own form has it.
     """
 
+    __slots__ = (
+        "_access",
+        "_answer",
+        "_begun",
+        "_ended",
+        "_fields",
+        "_keep_alive_s",
+        "_last_write",
+        "_streaming",
+        "_writing",
+    )
+
     def __init__(
         self,
         answer: Answer,
         fields: Callable[[], Mapping[str, str]],
         access: Access,
         keep_alive_s: float = KEEP_ALIVE_S,
+        direct: Direct | None = None,
     ) -> None:
+        """`direct`: where events of the answer come from, beside its chunks."""
         self.background = None
         self._answer = answer
         self._fields = fields
@@ -97,6 +138,24 @@ class Reply(Response):
         self._ended = False
         self._writing = asyncio.Lock()
         self._last_write = time.monotonic()
+        if direct is not None:
+            direct.reply = self
+
+    @property
+    def writable(self) -> bool:
+        """Whether `write_at_once` may be called: the answer has begun, and nothing has to wait."""
+        flow = self._access.flow
+        if flow is None or flow.write_paused or self._writing.locked():
+            return False
+        return self._begun and not self._ended and self._streaming
+
+    def write_at_once(self, data: bytes) -> None:
+        """Some of the answer, while nobody waits to write more of it."""
+        assert self._access.send is not None
+        self._last_write = time.monotonic()
+        sending = self._access.send({"type": "http.response.body", "body": data, "more_body": True})
+        for _ in sending.__await__():
+            raise RuntimeError("the server waits, although it has room")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sender = asyncio.create_task(self._send_all(send))

@@ -40,6 +40,8 @@ class Connection:
         self._turns: dict[str, TurnPushes] = {}
         self._lost: UpstreamLost | None = None
         self._loop = asyncio.get_running_loop()
+        self._stirred: list[TurnPushes] = []
+        """Turns for which this read has brought something."""
         self._unsent: list[bytes] = []
         """Answers to pushes, as messages."""
         self._urgent = False
@@ -166,6 +168,9 @@ class Connection:
             self._closed(str(error))
         else:
             self._answer_in_time()
+        stirred, self._stirred = self._stirred, []
+        for turn in stirred:
+            turn.deliver()
 
     def _closed(self, reason: str) -> None:
         """Fail whatever still waits, at once."""
@@ -187,8 +192,8 @@ class Connection:
         assert isinstance(call, updates.Spoken)
         if heard.answer is not None:
             self._unsent.append(heard.answer)
-        if (turn := self._turns.get(call.params.request_id)) is not None:
-            turn.put(call, size)
+        if (turn := self._turns.get(call.params.request_id)) is not None and turn.put(call, size):
+            self._stirred.append(turn)
 
     def _handle(self, inbound: Push | Reply | Refusal | Stray | Malformed, size: int) -> None:
         match inbound:
@@ -215,7 +220,8 @@ class Connection:
             self._acknowledge(push.id, push, ours=turn is not None)
         if turn is not None:
             self.finished_turns += push.method == updates.FINISH
-            turn.put((push.method, push.params), size)
+            if turn.put((push.method, push.params), size):
+                self._stirred.append(turn)
             approved = turn.tools.approval(push.method, push.params)
             if approved is not None:
                 approval = calls.approval(push.params, str(request_id), approved=approved)

@@ -1,11 +1,12 @@
 """One question to Lingma and what it answers. A turn of a client may need several, in the same session."""
 
 import asyncio
+import functools
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from lingma_contract.jsonlog import event
 from lingma_gateway.errors import GatewayError, UpstreamError
@@ -28,6 +29,18 @@ class Manner:
     first_event_timeout_s: float
     idle_timeout_s: float
     ask_as_request: bool = False
+
+
+class Listener(Protocol):
+    """Hears pieces while the task that reads the answer waits for them."""
+
+    def ready(self) -> bool:
+        """Whether it can hear now."""
+        ...
+
+    def hear(self, pieces: list[Piece]) -> bool:
+        """Take some pieces; False: the task is to go on."""
+        ...
 
 
 class Exchange:
@@ -62,37 +75,60 @@ class Exchange:
         """Whether Lingma has ended its answer."""
         return self._reader.finished
 
-    async def pieces(self) -> AsyncGenerator[list[Piece] | Anew, None]:
+    async def pieces(self, listener: Listener) -> AsyncGenerator[list[Piece] | Anew, None]:
         """The answer as it comes, until its end; what came together is one list. What Lingma says beside the answer
         goes to `overheard`; after what it says of a tool comes an empty list, so that it can be shown in its place.
+        Pieces after the first go to `listener` where it is ready, and when it says that this task is to go on, there is
+        an empty list too.
 
         Raises:
             GatewayError: it was refused, broke off, or fell silent.
         """
         timeout_s, waited_for = self._manner.first_event_timeout_s, "answer"
-        while not self._reader.finished:
-            pushed = await self._pushes.batch(timeout_s, waited_for)
-            timeout_s, waited_for = self._manner.idle_timeout_s, "more of its answer"
-            pieces: list[Piece] = []
-            try:
-                for each in pushed:
-                    produced = self._reader.hear(each) if isinstance(each, Spoken) else self._read(*each)
-                    if isinstance(produced, Anew) or _is_about_tool(each):
-                        if pieces:
-                            yield pieces
-                        pieces = []
-                        yield produced
-                    else:
-                        pieces += produced
-                    if self._reader.finished:
-                        break
-            except GatewayError:
-                # What came before the refusal was said all the same.
-                if pieces:
+        try:
+            while not self._reader.finished:
+                pushed = await self._pushes.batch(timeout_s, waited_for)
+                timeout_s, waited_for = self._manner.idle_timeout_s, "more of its answer"
+                if self._pushes.taker is None:
+                    self._pushes.taker = functools.partial(self._take, listener)
+                for pieces in self._heard(pushed):
                     yield pieces
-                raise
+        finally:
+            self._pushes.taker = None
+
+    def _heard(self, pushed: list[Pushed]) -> Iterator[list[Piece] | Anew]:
+        pieces: list[Piece] = []
+        try:
+            for each in pushed:
+                produced = self._reader.hear(each) if isinstance(each, Spoken) else self._read(*each)
+                if isinstance(produced, Anew) or _is_about_tool(each):
+                    if pieces:
+                        yield pieces
+                    pieces = []
+                    yield produced
+                else:
+                    pieces += produced
+                if self._reader.finished:
+                    break
+        except GatewayError:
+            # What came before the refusal was said all the same.
             if pieces:
                 yield pieces
+            raise
+        if pieces or not pushed:
+            yield pieces
+
+    def _take(self, listener: Listener, pushed: list[Pushed]) -> list[Pushed] | None:
+        """Have pieces heard at once, where all pushes are such as nearly all are; otherwise all are left."""
+        if not listener.ready():
+            return pushed
+        spoken = [each for each in pushed if isinstance(each, Spoken) and not each.params.overwrite]
+        if len(spoken) < len(pushed):
+            return pushed
+        pieces: list[Piece] = []
+        for each in spoken:
+            pieces += self._reader.add(each)
+        return None if not pieces or listener.hear(pieces) else []
 
     def _read(self, method: str, params: dict[str, Any]) -> list[Piece] | Anew:
         if method in updates.BESIDE:

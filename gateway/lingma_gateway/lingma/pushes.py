@@ -1,6 +1,7 @@
 """What Lingma pushes about one request of ours, from its arrival until the turn takes it."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from lingma_gateway.errors import ClientTooSlow, GatewayError, UpstreamTimeout
@@ -11,6 +12,9 @@ from lingma_gateway.toolpolicy import DENY_ALL
 
 MAX_WAITING_BYTES = 8 * 1024 * 1024
 """Of pushes that a turn has not taken, as they came over the wire: some 28,000 tokens that a client is behind."""
+
+Taker = Callable[[list[Pushed]], list[Pushed] | None]
+"""Takes pushes at once. None: it has taken them; otherwise whoever waits gets what it leaves, which may be nothing."""
 
 
 class TurnPushes:
@@ -33,6 +37,7 @@ class TurnPushes:
         "_waiter",
         "_waiting_bytes",
         "asked",
+        "taker",
         "tools",
     )
 
@@ -41,6 +46,8 @@ class TurnPushes:
         self.tools = tools or ToolAnswers(DENY_ALL)
         self.asked: int | None = None
         """Id of the `chat/ask`, where it was sent as a request."""
+        self.taker: Taker | None = None
+        """Asked before whoever waits in `batch` is woken."""
         self._max_waiting_bytes = max_waiting_bytes
         self._arrived: list[Pushed] = []
         self._waiting_bytes = 0
@@ -52,18 +59,35 @@ class TurnPushes:
         self._timer: asyncio.TimerHandle | None = None
         self._armed_s = 0.0
 
-    def put(self, pushed: Pushed, size: int = 0) -> None:
-        """One more, of `size` bytes. Never waits."""
+    def put(self, pushed: Pushed, size: int = 0) -> bool:
+        """One more, of `size` bytes. Never waits. True for the first of some, which `deliver` hands on together."""
         if self._failure is not None:
-            return
+            return False
         self._waiting_bytes += size
         if self._waiting_bytes > self._max_waiting_bytes:
             self._arrived.clear()
             self.fail(ClientTooSlow(f"the answer was not read: {self._max_waiting_bytes} bytes of it were waiting"))
-            return
+            return False
         self._arrived.append(pushed)
-        if (waiter := self._waiter) is not None and not waiter.done():
-            waiter.set_result(None)
+        return len(self._arrived) == 1
+
+    def deliver(self) -> None:
+        """Hand what has come to the taker, or to whoever waits for it."""
+        waiter = self._waiter
+        if waiter is None or waiter.done() or not self._arrived:
+            return
+        if self.taker is not None:
+            try:
+                left = self.taker(self.arrived())
+            except Exception as error:  # noqa: BLE001
+                # As if whoever waits had done it: the others on this connection have no part in it.
+                waiter.set_exception(error)
+                return
+            if left is None:
+                self._deadline = self._loop.time() + self._silence_s
+                return
+            self._arrived = left
+        waiter.set_result(None)
 
     def fail(self, error: GatewayError) -> None:
         """There will be no more. What is here already can still be taken; the first error counts."""
@@ -85,7 +109,8 @@ class TurnPushes:
         return arrived
 
     async def batch(self, timeout_s: float, waited_for: str) -> list[Pushed]:
-        """The next pushes, at least one: all that have come by now, such as those of one read of the socket.
+        """The next pushes: all that have come by now, such as those of one read of the socket. At least one, but where
+        a taker left none.
 
         Raises:
             UpstreamTimeout: nothing came within `timeout_s` seconds.
@@ -98,8 +123,7 @@ class TurnPushes:
                 await self._waiter
             finally:
                 self._waiter = None
-        if not self._arrived:
-            assert self._failure is not None
+        if not self._arrived and self._failure is not None:
             raise self._failure
         return self.arrived()
 

@@ -73,13 +73,20 @@ class AnswerReader:
     def hear(self, spoken: Spoken) -> list[Piece] | Anew:
         """The pieces of a push in its usual form."""
         words = spoken.params
+        if not words.overwrite or spoken.method == THINK:
+            return self.add(spoken)
+        if words.session_id:
+            self.session_id = words.session_id
+        return self._replace(words.text or words.content)
+
+    def add(self, spoken: Spoken) -> list[Piece]:
+        """As `hear`, of a push that replaces nothing."""
+        words = spoken.params
         if words.session_id:
             self.session_id = words.session_id
         if spoken.method == THINK:
             return self._read_thought(words.text)
         text = words.text or words.content
-        if words.overwrite:
-            return self._replace(text)
         self._answer.append(text)
         return self._thinking.feed(text)
 

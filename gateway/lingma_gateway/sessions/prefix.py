@@ -31,6 +31,8 @@ class Prefix:
 
 def prefixes(messages: Sequence[Message]) -> list[Prefix]:
     """A prefix for each answer of the model, in order; each message is read once."""
+    if not any(message.role is Role.ASSISTANT for message in messages):
+        return []
     spoken = [(at + 1, message) for at, message in enumerate(messages) if says_something(message)]
     chain = hashlib.blake2b(digest_size=_BYTES)
     found: list[Prefix] = []

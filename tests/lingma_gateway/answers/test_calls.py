@@ -322,6 +322,11 @@ def test_a_call_that_stays_wrong_has_no_form_either() -> None:
         told.answer.end(may_ask=False)
 
 
+def test_text_that_waited_comes_before_what_comes_with_its_call() -> None:
+    told = Told(required=True).hear("I", f" read it.{READS}").end()
+    assert told.parts == [(PartKind.TEXT, "I read it."), (PartKind.TOOL_CALL, '{"path": "a.txt"}')]
+
+
 ANSWERS = st.sampled_from(
     [
         f"I read it.\n\n{READS}\n{MENDED}\nThe result is made up",

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 from starlette.types import Message
+from uvicorn.protocols.http.flow_control import FlowControl
 
 from lingma_contract.errors import Dialect
 from lingma_gateway.api.access import Access
-from lingma_gateway.api.reply import Encoded, Encoder, Reply
+from lingma_gateway.api.reply import Direct, Encoded, Encoder, Reply
 from lingma_gateway.codec import sse
 from lingma_gateway.dialects import openai_chat
 from lingma_gateway.dialects.anthropic import answer as anthropic
@@ -267,3 +269,88 @@ async def test_a_client_that_goes_away_ends_the_turn(encoder: Callable[[], Encod
     assert not record.aborted
     assert not client.complete
     assert run.closed
+
+
+# Events past the task
+
+
+@dataclass
+class Flow:
+    """A server's flow control, as far as an answer looks at it."""
+
+    write_paused: bool = False
+
+
+class Streaming:
+    """An answer that has begun and waits for more."""
+
+    def __init__(self, client: Client, flow: Flow | None = None) -> None:
+        self.access = access()
+        self.access.send = client.send
+        self.access.flow = cast(FlowControl, flow)
+        self.more = asyncio.Event()
+        encoder = Telling()
+        self.direct = Direct(encoder)
+        self._run = Run(EVENTS[:1], self.more, EVENTS[1:])
+        answer = Encoded(self._run.events(), encoder)
+        self._reply = Reply(answer, dict, self.access, direct=self.direct)
+        self._client = client
+
+    async def begin(self) -> "asyncio.Task[None]":
+        running = asyncio.create_task(self._reply({"type": "http"}, self._client.receive, self._client.send))
+        await until(lambda: self._run.waits)
+        return running
+
+
+async def test_while_an_answer_waits_events_can_be_written_past_its_task() -> None:
+    client = Client()
+    streaming = Streaming(client, Flow())
+    assert not streaming.direct.ready()
+    running = await streaming.begin()
+    assert streaming.direct.ready()
+    streaming.direct.send(EVENTS[1:3])
+    assert client.sent[-1]["body"] == b"data: PartStarted\n\ndata: PartDelta\n\n"
+    assert client.sent[-1]["more_body"] is True
+    streaming.more.set()
+    await running
+    assert client.complete
+    assert not streaming.direct.ready()
+
+
+@pytest.mark.parametrize("flow", [None, Flow(write_paused=True)])
+async def test_nothing_is_written_past_the_task_where_the_client_may_not_read(flow: Flow | None) -> None:
+    client = Client()
+    streaming = Streaming(client, flow)
+    running = await streaming.begin()
+    assert not streaming.direct.ready()
+    streaming.more.set()
+    await running
+
+
+async def test_a_server_that_waits_although_it_has_room_is_a_defect_and_not_waited_for() -> None:
+    class Waiting(Client):
+        async def send(self, message: Message) -> None:
+            if message.get("body", b"").startswith(b"data: PartStarted"):
+                await asyncio.sleep(0)
+            await super().send(message)
+
+    client = Waiting()
+    streaming = Streaming(client, Flow())
+    running = await streaming.begin()
+    with pytest.raises(RuntimeError, match="has room"):
+        streaming.direct.send(EVENTS[1:2])
+    streaming.more.set()
+    await running
+
+
+async def test_events_without_bytes_are_not_written_past_the_task() -> None:
+    class Mute(Telling):
+        def encode(self, event: StreamEvent) -> bytes:
+            return b""
+
+    direct = Direct(Mute())
+    assert not direct.ready()
+    client = Client()
+    direct.reply = Reply(Encoded(Run().events(), Mute()), dict, access())
+    direct.send(EVENTS[1:2])
+    assert client.sent == []

@@ -72,6 +72,8 @@ class StreamEncoder:
     and reasoning once a stream, for arguments once a call.
     """
 
+    __slots__ = ("_around", "_calls", "_envelope", "_include_usage", "_model")
+
     media_type = sse.MEDIA_TYPE
 
     def __init__(self, envelope: Envelope, include_usage: bool) -> None:
@@ -84,9 +86,9 @@ class StreamEncoder:
     def encode(self, event: StreamEvent) -> bytes:
         """The bytes for one event, or none."""
         match event:
-            case PartDelta(_, kind, text):
-                around = self._around.get(kind)
-                return b"" if around is None else around[0] + orjson.dumps(text) + around[1]
+            case PartDelta():
+                around = self._around.get(event.kind)
+                return b"" if around is None else around[0] + orjson.dumps(event.text) + around[1]
             case PartStarted(_, _, Call() as call):
                 return self._call_begins(call)
             case PartStarted() | PartEnded():
