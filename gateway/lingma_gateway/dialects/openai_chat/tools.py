@@ -50,13 +50,19 @@ def _older(fields: Mapping[str, Any]) -> Offer:
             for position, item in enumerate(functions)
         ]
     )
+    # The newer field counts here too, unless the older one says otherwise.
+    choice, ignored = _choice(fields.get("tool_choice"), tools, only_unknown=False)
     wanted = fields.get("function_call")
+    if wanted is not None:
+        choice, ignored = _older_choice(wanted, tools), fields.get("tool_choice") is not None
+    return Offer(tools, choice, False, ("tool_choice",) if ignored else (), as_function_call=True)
+
+
+def _older_choice(wanted: Any, tools: tuple[Tool, ...]) -> ToolChoice:
     where = "function_call"
-    if wanted is None or wanted in ("auto", "none"):
-        choice = ToolChoice(_MODES[wanted or "auto"])
-    else:
-        choice = _named(name(mapping(wanted, where).get("name"), f"{where}.name"), f"{where}.name", tools)
-    return Offer(tools, choice, parallel=False, as_function_call=True)
+    if wanted in ("auto", "none"):
+        return ToolChoice(_MODES[wanted])
+    return _named(name(mapping(wanted, where).get("name"), f"{where}.name"), f"{where}.name", tools)
 
 
 def _tools(declared: list[Any]) -> tuple[tuple[Tool, ...], list[str]]:

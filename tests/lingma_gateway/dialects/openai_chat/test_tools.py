@@ -7,6 +7,7 @@ from lingma_gateway.errors import InvalidRequest
 from tests.lingma_gateway.dialects.openai_chat.support import parse
 
 SCHEMA = {"type": "object", "properties": {"z": {"type": "string"}, "a": {"type": "integer"}}}
+NAMELESS = {"type": "allowed_tools", "allowed_tools": {"tools": [{"type": "function", "function": {}}]}}
 
 
 def function(name: str = "weather", **fields: Any) -> dict[str, Any]:
@@ -131,6 +132,17 @@ def test_functions_are_tools_of_which_one_is_called_at_a_time(choice: Any, expec
     assert request.as_function_call
 
 
+def test_the_newer_choice_counts_for_functions_unless_the_older_one_says_otherwise() -> None:
+    named = {"type": "function", "function": {"name": "time"}}
+    both = [{"name": "weather"}, {"name": "time"}]
+    newer = parse(functions=both, tool_choice=named)
+    assert newer.turn.tool_choice == ToolChoice(ChoiceMode.REQUIRED, ("time",))
+    assert newer.turn.ignored == ()
+    older = parse(functions=both, tool_choice=named, function_call="auto")
+    assert older.turn.tool_choice == ToolChoice()
+    assert older.turn.ignored == ("tool_choice",)
+
+
 def test_functions_beside_tools_are_ignored_and_named() -> None:
     request = parse(tools=[function()], functions=[{"name": "time"}], function_call="none")
     assert [tool.name for tool in request.turn.tools] == ["weather"]
@@ -189,6 +201,7 @@ def test_functions_beside_tools_are_ignored_and_named() -> None:
         ({"functions": [{}]}, "functions[0].name"),
         ({"functions": [{"name": "a"}], "function_call": {"name": "b"}}, "function_call.name"),
         ({"functions": [{"name": "a"}], "function_call": 3}, "function_call"),
+        ({"functions": [{"name": "a"}], "tool_choice": NAMELESS}, "tool_choice.allowed_tools.tools[0].function.name"),
     ],
 )
 def test_an_error_names_the_field(fields: dict[str, Any], param: str) -> None:
