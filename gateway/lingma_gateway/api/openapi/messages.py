@@ -33,21 +33,27 @@ _OBJECT: Schema = {"type": "object"}
 _KNOWN_BLOCKS = (
     *("text", "thinking", "tool_use", "tool_result", "image", "document", "search_result", "tool_reference"),
 )
-_SOURCE: Schema = {
-    "anyOf": [
-        object_of({"type": {"const": "base64"}, "data": ref("ChatBase64")}, {"media_type": STRING}),
-        object_of({"type": {"const": "url"}, "url": ref("ChatImageUrl")}),
-        object_of({"type": {"type": "string", "not": {"enum": ["base64", "url", "text", "content"]}}}),
-    ]
-}
+_FILE_SOURCES: list[Schema] = [
+    object_of({"type": {"const": "base64"}, "data": ref("ChatBase64")}, {"media_type": STRING}),
+    object_of({"type": {"const": "url"}, "url": ref("ChatImageUrl")}),
+]
+
+
+def _source(**others: Schema) -> Schema:
+    """Where a file is: in what is read, in the block itself, or elsewhere, for which there is a placeholder."""
+    inside = [object_of({"type": {"const": kind}, **fields}) for kind, fields in others.items()]
+    elsewhere = object_of({"type": {"type": "string", "not": {"enum": ["base64", "url", *others]}}})
+    return {"anyOf": [*_FILE_SOURCES, *inside, elsewhere]}
+
+
 _SHOWN: list[Schema] = [
     object_of({"type": {"const": "text"}, "text": STRING}),
-    object_of({"type": {"const": "image"}, "source": _SOURCE}),
+    object_of({"type": {"const": "image"}, "source": _source()}),
     object_of({"type": {"const": "tool_reference"}, "tool_name": STRING}),
     object_of(
         {
             "type": {"const": "document"},
-            "source": {"anyOf": [_SOURCE, object_of({"type": {"const": "text"}, "data": STRING})]},
+            "source": _source(text={"data": STRING}, content={"content": {"anyOf": [STRING, list_of(_OBJECT)]}}),
         },
         {"title": nullable(STRING), "context": nullable(STRING)},
     ),

@@ -114,7 +114,7 @@ class Reader:
 
     def _media(self, kind: MediaKind, block: Block, where: str) -> Shown:
         source = obj(block.get("source"), f"{where}.source")
-        match source.get("type"):
+        match string(source, "type", f"{where}.source"):
             case "base64":
                 media_type = optional_string(source, "media_type", f"{where}.source")
                 return Media(kind, where, media_type, data=_decoded(source, f"{where}.source"))
@@ -126,7 +126,7 @@ class Reader:
     def _document(self, block: Block, where: str) -> Iterator[Shown]:
         yield from _headed(block, ("title", "context"), where)
         source = obj(block.get("source"), f"{where}.source")
-        match source.get("type"):
+        match string(source, "type", f"{where}.source"):
             case "text":
                 yield Text(string(source, "data", f"{where}.source"))
             case "content":

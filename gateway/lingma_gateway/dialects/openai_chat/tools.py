@@ -35,6 +35,8 @@ def read(fields: Mapping[str, Any]) -> Offer:
     older = [field for field in ("functions", "function_call") if fields.get(field) is not None]
     if fields.get("functions") and not fields.get("tools"):
         return _older(fields)
+    if fields.get("function_call") is not None:
+        _older_name(fields["function_call"])  # without an effect here, and malformed all the same
     declared = items(fields.get("tools"), "tools")
     tools, unknown = _tools(declared)
     choice, choice_ignored = _choice(fields.get("tool_choice"), tools, only_unknown=bool(unknown) and not tools)
@@ -59,10 +61,15 @@ def _older(fields: Mapping[str, Any]) -> Offer:
 
 
 def _older_choice(wanted: Any, tools: tuple[Tool, ...]) -> ToolChoice:
-    where = "function_call"
+    chosen = _older_name(wanted)
+    return ToolChoice(_MODES[wanted]) if chosen is None else _named(chosen, "function_call.name", tools)
+
+
+def _older_name(wanted: Any) -> str | None:
+    """The function that `function_call` names; None where it is `auto` or `none`."""
     if wanted in ("auto", "none"):
-        return ToolChoice(_MODES[wanted])
-    return _named(name(mapping(wanted, where).get("name"), f"{where}.name"), f"{where}.name", tools)
+        return None
+    return name(mapping(wanted, "function_call").get("name"), "function_call.name")
 
 
 def _tools(declared: list[Any]) -> tuple[tuple[Tool, ...], list[str]]:

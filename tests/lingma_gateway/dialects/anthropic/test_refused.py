@@ -78,6 +78,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (block(type="tool_result"), "messages.0.content.0.tool_use_id"),
     (block(type="tool_result", tool_use_id="a", content=3), "messages.0.content.0.content"),
     (block(type="image"), "messages.0.content.0.source"),
+    (block(type="image", source={}), "messages.0.content.0.source.type"),
+    (block(type="document", source={"type": 3}), "messages.0.content.0.source.type"),
     (block(type="image", source={"type": "base64"}), "messages.0.content.0.source.data"),
     (block(type="image", source={"type": "base64", "data": "A"}), "messages.0.content.0.source.data"),
     (block(type="image", source={"type": "base64", "data": "ü"}), "messages.0.content.0.source.data"),

@@ -201,6 +201,7 @@ def test_functions_beside_tools_are_ignored_and_named() -> None:
         ({"functions": [{}]}, "functions[0].name"),
         ({"functions": [{"name": "a"}], "function_call": {"name": "b"}}, "function_call.name"),
         ({"functions": [{"name": "a"}], "function_call": 3}, "function_call"),
+        ({"function_call": {}}, "function_call.name"),
         ({"functions": [{"name": "a"}], "tool_choice": NAMELESS}, "tool_choice.allowed_tools.tools[0].function.name"),
     ],
 )
